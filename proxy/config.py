@@ -1,0 +1,135 @@
+"""Both YAML files as frozen, validated objects.
+
+`sealwire.yaml` describes the process, `columns.yaml` the policy: which columns are sealed, and how. Every error is a
+`ConfigError` that names file, line and key. Relative paths are relative to the file that holds them.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from proxy.pgtypes import SqlType
+
+
+class Scheme(enum.IntEnum):
+    """How a column is encrypted; the number is byte 1 of every sealed value."""
+
+    RANDOM = 1
+    EQUALITY = 2
+    ORDER = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SealedColumn:
+    """One column of the policy."""
+
+    database: str
+    """Name of the database, or "*"."""
+    schema: str
+    table: str
+    column: str
+    type: SqlType
+    """The type that the application sees."""
+    scheme: Scheme
+    domain: str
+    """Columns of one domain share their key, so their values can be compared: `join:<name>`, or else the column's id.
+    Written into the associated data of every value."""
+    max_length: int | None = None
+    """Bytes of UTF-8 that the order prefix covers; text and varchar(n) with search: order only."""
+    pending: bool = False
+    """True: while the physical column is not sealed yet, statements see it as plain instead of being refused."""
+    line: int = field(default=0, compare=False)
+    """Line of the entry in columns.yaml."""
+
+    @property
+    def name(self) -> str:
+        """`schema.table.column`, as errors and commands name it."""
+        return f"{self.schema}.{self.table}.{self.column}"
+
+    @property
+    def search(self) -> str:
+        """The word in columns.yaml: none, equality or order."""
+        return {Scheme.RANDOM: "none", Scheme.EQUALITY: "equality", Scheme.ORDER: "order"}[self.scheme]
+
+
+@dataclass(frozen=True, slots=True)
+class DatabasePolicy:
+    """The sealed columns of one database, "*" entries included."""
+
+    database: str
+    tables: Mapping[tuple[str, str], Mapping[str, SealedColumn]] = field(default_factory=lambda: MappingProxyType({}))
+    """(schema, table) -> column name -> column."""
+
+    def __bool__(self) -> bool:
+        return bool(self.tables)
+
+    def table(self, schema: str, table: str) -> Mapping[str, SealedColumn]:
+        return self.tables.get((schema, table), MappingProxyType({}))
+
+    def column(self, schema: str, table: str, column: str) -> SealedColumn | None:
+        return self.table(schema, table).get(column)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """columns.yaml."""
+
+    columns: tuple[SealedColumn, ...] = ()
+    path: Path | None = None
+
+    def for_database(self, database: str) -> DatabasePolicy:
+        """The policy of one database: its own entries and those of "*"; an entry of its own wins."""
+        tables: dict[tuple[str, str], dict[str, SealedColumn]] = {}
+        for wanted in ("*", database):
+            for column in self.columns:
+                if column.database == wanted:
+                    tables.setdefault((column.schema, column.table), {})[column.column] = column
+        return DatabasePolicy(database, MappingProxyType({k: MappingProxyType(v) for k, v in tables.items()}))
+
+
+TlsMode = Literal["disable", "prefer", "require"]
+UpstreamTlsMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    host: str = "127.0.0.1"
+    """Address, or a directory (absolute path) for a Unix socket named as PostgreSQL does, `.s.PGSQL.<port>`."""
+    port: int = 6432
+    tls: TlsMode = "disable"
+    cert: Path | None = None
+    key: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    host: str = "127.0.0.1"
+    """Host name, address, or a socket directory (absolute path)."""
+    port: int = 5432
+    tls: UpstreamTlsMode = "prefer"
+    ca: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    keyring: Path
+    provider: str = "file"
+    master_key: str = "master.key"
+    """A path for the file provider (absolute after loading); a key name or ARN for others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """sealwire.yaml."""
+
+    path: Path
+    listen: Listen
+    upstream: Upstream
+    keys: Keys
+    columns: Path
+    workers: int = 1

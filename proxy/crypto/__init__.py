@@ -1,0 +1,1 @@
+"""Sealing: value format, schemes, keyring, master-key providers. Knows no SQL and no wire."""

@@ -1,0 +1,1 @@
+"""The asyncio edge: listeners, TLS, upstream connections, reload, shutdown, workers."""

@@ -1,0 +1,1 @@
+"""One client connection: joins wire, sql and crypto; free of sockets."""

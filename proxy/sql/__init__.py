@@ -1,0 +1,1 @@
+"""Statement -> Plan. Pure: no IO, no keys, no wire."""

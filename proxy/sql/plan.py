@@ -1,0 +1,176 @@
+"""The Plan: all that the analysis of one statement decided, and the only thing that `session` knows of SQL.
+
+Flow of one value, client to server:
+
+    client bytes -> wire codec of `source` -> `casts`, then conversion to `column.type` (rules of `use`) -> canonical
+    binary form -> crypto.seal -> bytea as text or binary -> server
+
+and back: server bytea -> crypto.open -> canonical binary form -> wire codec of `Opening.type` -> client.
+Plans are immutable and shared between sessions; they hold no keys and no sealed bytes.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+from proxy.config import SealedColumn
+from proxy.pgtypes import BY_NAME, SqlType
+
+TEXT = SqlType(BY_NAME["text"])
+
+
+class Use(enum.Enum):
+    """What a value does with the column; it decides how PostgreSQL would convert and check it."""
+
+    ASSIGN = "assign"
+    """Stored: assignment casts, the column's modifier is enforced (22001, 22003)."""
+    COMPARE = "compare"
+    """Met by =, <>, IN, <, BETWEEN...: no modifier is enforced; a value that the column cannot hold (too long, out of
+    range, finer than its scale) becomes a probe that compares as the value would and equals nothing stored."""
+    PREFIX_LOW = "prefix low"
+    """LIKE 'x%' on an ordered text column, rewritten to `>= low AND < high`: the smallest value with the prefix."""
+    PREFIX_HIGH = "prefix high"
+    """... and the upper bound, which is above every value that has the prefix and below all others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """How one value from the client becomes sealed bytes of `column`."""
+
+    column: SealedColumn
+    use: Use
+    source: SqlType | None = None
+    """Type the value arrives as: declared by the client, or of its literal or innermost cast. None: an untyped
+    literal or parameter, which PostgreSQL reads with the input function of what it meets."""
+    casts: tuple[SqlType, ...] = ()
+    """Explicit casts written around the value, innermost first, with the rules of an explicit cast."""
+    is_array: bool = False
+    """The value is an array whose elements are sealed one by one (`= ANY($1)`); the server gets bytea[]."""
+
+    @property
+    def client_type(self) -> SqlType:
+        """The type that ParameterDescription reports for a parameter sealed this way."""
+        if self.source is not None:
+            return self.source
+        kind = self.column.type.unmodified
+        if self.use is not Use.ASSIGN and kind.facts.name == "character varying":
+            kind = TEXT  # varchar has no operators of its own: PostgreSQL resolves the parameter as text
+        return kind.array if self.is_array else kind
+
+
+@dataclass(frozen=True, slots=True)
+class LiteralSlot:
+    """A literal cut out of the statement: sealed anew at each execution and spliced into `Plan.template`."""
+
+    text: str
+    """The literal's value, unescaped, as input text for `sealing.source` (or for the column's type where None)."""
+    sealing: Sealing
+
+
+@dataclass(frozen=True, slots=True)
+class ServerParam:
+    """One parameter of the statement as the server sees it."""
+
+    client: int
+    """Index from 0 of the client's parameter that feeds it; two server parameters may share one."""
+    sealing: Sealing | None = None
+    """None: the client's bytes and format pass through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A result column that holds sealed values."""
+
+    column: SealedColumn
+    type: SqlType
+    """What RowDescription reports to the application; is_array: the server returns bytea[] (array_agg)."""
+    origin: tuple[int, int] | None = None
+    """(table OID, attribute number) that RowDescription must show where the column is a plain reference."""
+
+
+class Effect(enum.Flag):
+    """What a statement may change that later analyses depend on. Taken to have happened as soon as it is sent."""
+
+    NONE = 0
+    CATALOG = enum.auto()
+    """DDL: the catalog snapshot is stale."""
+    SETTINGS = enum.auto()
+    """SET, RESET, set_config(), DISCARD, SET ROLE...: search_path and output settings must be read again."""
+    DEALLOCATE_ALL = enum.auto()
+    """DISCARD ALL / DEALLOCATE ALL: prepared statements of the session are gone."""
+    CLOSE_ALL = enum.auto()
+    """CLOSE ALL / DISCARD ALL: cursors and portals are gone."""
+    TRANSACTION = enum.auto()
+    """BEGIN, COMMIT, ROLLBACK, SAVEPOINT...: allowed in a failed transaction, touches no table."""
+
+
+class CopyFormat(enum.StrEnum):
+    TEXT = "text"
+    CSV = "csv"
+    BINARY = "binary"
+
+
+@dataclass(frozen=True, slots=True)
+class CopyPlan:
+    """COPY of a table or query with sealed columns: one entry per copied column, in order; None is plain."""
+
+    is_from: bool
+    format: CopyFormat
+    columns: tuple[SealedColumn | None, ...]
+    types: tuple[SqlType | None, ...]
+    delimiter: str = "\t"
+    null: str = "\\N"
+    quote: str = '"'
+    escape: str = '"'
+    header: bool = False
+    encoding: str | None = None
+    force_quote: frozenset[int] = frozenset()
+    force_not_null: frozenset[int] = frozenset()
+    force_null: frozenset[int] = frozenset()
+    default: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One statement.
+
+    `template` None: the client's own bytes are forwarded. Otherwise len(literals) + 1 pieces of SQL; between piece i
+    and i+1 goes sealed literal i as `E'\\\\x<hex>'` (the pieces already hold the cast around it). `template` never
+    contains a literal that belongs to a sealed column, nor comments.
+    """
+
+    template: tuple[str, ...] | None = None
+    literals: tuple[LiteralSlot, ...] = ()
+    params: tuple[ServerParam, ...] | None = None
+    """None: parameters pass through one to one, as many as there are."""
+    results: tuple[Opening | None, ...] | None = None
+    """None: no result column is sealed. Otherwise one entry per result column, in order."""
+    effects: Effect = Effect.NONE
+    copy: CopyPlan | None = None
+    tables: frozenset[int] = frozenset()
+    """OIDs of the relations it reads or writes that carry sealed columns (for logs and invalidation)."""
+    tag: str = ""
+    """First word(s) of the command, as in its CommandComplete tag: SELECT, INSERT, CREATE TABLE. For logs."""
+
+    @property
+    def touches_sealed(self) -> bool:
+        return bool(self.literals or self.results or self.copy or (self.params and any(p.sealing for p in self.params)))
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of a Query string: `start`/`end` are character offsets into the text that was analysed."""
+
+    start: int
+    end: int
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The statement at this place is refused, or would fail in PostgreSQL itself; those before it still run."""
+
+    start: int
+    end: int
+    error: Exception = field(compare=False)

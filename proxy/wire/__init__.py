@@ -1,0 +1,1 @@
+"""The PostgreSQL protocol, sans-IO: bytes in, messages out. Knows no asyncio, no crypto, no SQL."""

@@ -1,0 +1,225 @@
+"""The catalog snapshot: what the analysis knows of a database, read over the client's own connection.
+
+`session` runs `CATALOG_QUERY` (one row, one column) and hands the text to `load_catalog`; `SESSION_QUERY` and
+`load_session` do the same for what belongs to one session: search_path, role, output settings. A snapshot is
+immutable; one is shared per database and replaced after DDL. `SYSTEM_QUERY` reads pg_catalog and information_schema
+in the same form: they change with the server's version only, so their text is kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from proxy.config import DatabasePolicy, SealedColumn
+from proxy.pgtypes import SqlType, type_of_oid
+
+SEALED_SCHEMA: Final = "sealwire"
+SEALED_TYPE: Final = "sealed"
+
+# One JSON document. Every name is schema-qualified, so that no search_path can bend it. Attributes come as arrays:
+# [name, number, type OID, typmod, base type OID, base typmod, not null, has default, identity, generated, type name];
+# base type is the type below a domain. View definitions of the system schemas are never needed.
+_SNAPSHOT: Final = """
+SELECT pg_catalog.json_build_object(
+  'version', pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
+  'sealed', (SELECT t.oid::pg_catalog.int8 FROM pg_catalog.pg_type t
+             JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+             WHERE n.nspname = 'sealwire' AND t.typname = 'sealed'),
+  'schemas', (SELECT pg_catalog.json_agg(n.nspname) FROM pg_catalog.pg_namespace n),
+  'relations', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
+      c.oid::pg_catalog.int8, n.nspname, c.relname, c.relkind, c.relpersistence,
+      CASE WHEN c.relkind IN ('v', 'm') AND NOT $system$
+           THEN pg_catalog.pg_get_viewdef(c.oid) END,
+      (SELECT pg_catalog.json_agg(i.inhparent::pg_catalog.int8 ORDER BY i.inhseqno)
+         FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid),
+      (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
+           a.attname, a.attnum, a.atttypid::pg_catalog.int8, a.atttypmod,
+           CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END::pg_catalog.int8,
+           CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END,
+           a.attnotnull, a.atthasdef, a.attidentity, a.attgenerated, t.typname) ORDER BY a.attnum)
+         FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)))
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND n.nspname <> 'pg_toast'
+      AND (n.nspname IN ('pg_catalog', 'information_schema')) = $system$
+      AND (n.nspname OPERATOR(pg_catalog.!~) '^pg_temp_' OR n.oid = pg_catalog.pg_my_temp_schema())))::pg_catalog.text
+"""
+
+CATALOG_QUERY: Final = _SNAPSHOT.replace("$system$", "false")
+SYSTEM_QUERY: Final = _SNAPSHOT.replace("$system$", "true")
+
+SESSION_QUERY: Final = """
+SELECT pg_catalog.json_build_object(
+  'database', pg_catalog.current_database(), 'user', current_user, 'schemas', pg_catalog.current_schemas(true),
+  'creation', pg_catalog.current_schema(),
+  'temp', (SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE n.oid = pg_catalog.pg_my_temp_schema()),
+  'bytea_output', pg_catalog.current_setting('bytea_output'),
+  'extra_float_digits', pg_catalog.current_setting('extra_float_digits')::pg_catalog.int4)::pg_catalog.text
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPath:
+    """Schemas in the order in which unqualified names are looked up, as current_schemas(true) gives them (pg_temp_N
+    and pg_catalog included); `creation` is where CREATE puts an unqualified name."""
+
+    schemas: tuple[str, ...] = ("pg_catalog", "public")
+    creation: str | None = "public"
+    temp: str | None = None
+    """The session's own pg_temp_N, once it exists; `pg_temp` is an alias of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """What SESSION_QUERY tells."""
+
+    database: str
+    user: str
+    path: SearchPath
+    bytea_output: str
+    extra_float_digits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One row of pg_attribute; `type_oid` is its own type, `base_oid`/`base_typmod` those below a domain."""
+
+    name: str
+    number: int
+    type_oid: int
+    typmod: int
+    base_oid: int
+    base_typmod: int
+    not_null: bool
+    has_default: bool
+    identity: str
+    generated: str
+    type_name: str
+
+    @property
+    def type(self) -> SqlType | None:
+        """The type as Sealwire knows it; None for enums, composites, intervals and so on."""
+        return type_of_oid(self.base_oid, self.base_typmod)
+
+
+class Relation:
+    """One row of pg_class with its live attributes, decoded when first asked for."""
+
+    def __init__(self, row: list[Any]) -> None:
+        self.oid: int = row[0]
+        self.schema: str = row[1]
+        self.name: str = row[2]
+        self.kind: str = row[3]
+        """relkind: r table, p partitioned, v view, m materialized view, f foreign, S sequence, c composite type."""
+        self.is_temporary: bool = row[4] == "t"
+        self.definition: str | None = row[5]
+        """pg_get_viewdef() of a view outside the system schemas."""
+        self.parents: tuple[int, ...] = tuple(row[6] or ())
+        """OIDs of the tables it inherits from or is a partition of."""
+        self._row = row[7] or ()
+
+    def __repr__(self) -> str:
+        return f"<Relation {self.schema}.{self.name} oid={self.oid} kind={self.kind}>"
+
+    @cached_property
+    def attributes(self) -> tuple[Attribute, ...]:
+        return tuple(Attribute(*cells) for cells in self._row)
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Attribute]:
+        return {attribute.name: attribute for attribute in self.attributes}
+
+    @property
+    def is_system(self) -> bool:
+        return self.schema in ("pg_catalog", "information_schema")
+
+    @property
+    def qualified(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+class Catalog:
+    """All relations of one database that one session can name, temporary ones of that session included."""
+
+    def __init__(self, document: Mapping[str, Any], system: Mapping[int, Relation]) -> None:
+        self.version: int = document["version"]
+        """server_version_num, such as 180001."""
+        self.sealed_oid: int | None = document["sealed"]
+        """OID of the domain sealwire.sealed; None: `sealwire init` has not run in this database."""
+        self.schemas: frozenset[str] = frozenset(document["schemas"] or ())
+        self.by_oid: Mapping[int, Relation] = {**system, **_relations(document)}
+        self.by_name: Mapping[tuple[str, str], Relation] = {(r.schema, r.name): r for r in self.by_oid.values()}
+
+    def __iter__(self) -> Iterator[Relation]:
+        return iter(self.by_oid.values())
+
+    @cached_property
+    def has_temporary(self) -> bool:
+        """True: the snapshot holds temporary relations, so it belongs to one session and must not be shared."""
+        return any(relation.is_temporary for relation in self)
+
+    def resolve(self, schema: str | None, name: str, path: SearchPath) -> Relation | None:
+        """The relation that PostgreSQL finds under this name; None: it does not exist."""
+        if schema is not None:
+            if schema == "pg_temp":
+                schema = path.temp or schema
+            return self.by_name.get((schema, name))
+        for candidate in path.schemas:
+            if (relation := self.by_name.get((candidate, name))) is not None:
+                return relation
+        return None
+
+    def is_sealed(self, attribute: Attribute) -> bool:
+        """True where the physical type is sealwire.sealed: what a policy column must be."""
+        return self.sealed_oid is not None and attribute.type_oid == self.sealed_oid
+
+    def policy_column(self, relation: Relation, name: str, policy: DatabasePolicy) -> SealedColumn | None:
+        """The policy's entry for a table's column: under its own name, or that of a table it inherits from or is a
+        partition of. Views have none: their columns are followed down to tables."""
+        if relation.kind not in ("r", "p", "f"):
+            return None
+        if (column := policy.column(relation.schema, relation.name, name)) is not None:
+            return column
+        for oid in relation.parents:
+            parent = self.by_oid.get(oid)
+            if parent is not None and (column := self.policy_column(parent, name, policy)) is not None:
+                return column
+        return None
+
+    def sealed_attributes(self, policy: DatabasePolicy) -> Mapping[tuple[int, int], SealedColumn]:
+        """(table OID, attribute number) -> policy column, for every sealed column that exists: what RowDescription
+        is held against."""
+        if self.sealed_oid is None:
+            return {}
+        return {
+            (relation.oid, attribute.number): column
+            for relation in self
+            if relation.kind in ("r", "p", "f") and not relation.is_system
+            for attribute in relation.attributes
+            if self.is_sealed(attribute) and (column := self.policy_column(relation, attribute.name, policy))
+        }
+
+
+def load_system(text: str) -> Mapping[int, Relation]:
+    """SYSTEM_QUERY's only value -> relations by OID, to be kept as long as the server's version stays."""
+    return _relations(json.loads(text))
+
+
+def load_catalog(text: str, system: Mapping[int, Relation]) -> Catalog:
+    """CATALOG_QUERY's only value -> Catalog."""
+    return Catalog(json.loads(text), system)
+
+
+def _relations(document: Mapping[str, Any]) -> dict[int, Relation]:
+    return {row[0]: Relation(row) for row in document["relations"] or ()}
+
+
+def load_session(text: str) -> SessionFacts:
+    """SESSION_QUERY's only value -> SessionFacts."""
+    facts = json.loads(text)
+    path = SearchPath(tuple(facts["schemas"] or ()), facts["creation"], facts["temp"])
+    return SessionFacts(facts["database"], facts["user"], path, facts["bytea_output"], facts["extra_float_digits"])

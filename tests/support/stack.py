@@ -1,0 +1,136 @@
+"""Everything between an application and its database, for one test: database <- tap <- proxy.
+
+The proxy runs in a thread of its own with its own event loop, so that blocking drivers can be tested as well. When the
+stack closes, the tap is searched for every canary that the test declared; a hit fails the test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import tempfile
+import threading
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+
+from proxy.config import Config, Keys, Listen, Upstream, load_policy
+from proxy.crypto import FileProvider, Keyring, make_provider
+from proxy.ops.init import install_schema
+from proxy.server.main import Proxy
+from proxy.session.shared import Shared
+from tests.support.servers import Database
+from tests.support.tap import Canary, Tap
+
+T = TypeVar("T")
+
+
+class LoopThread:
+    """An event loop in a thread; `run` hands it a coroutine and waits."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, name="stack", daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T], timeout: float = 30) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout)
+
+    def close(self) -> None:
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(10)
+        self.loop.close()
+
+
+@dataclass(slots=True)
+class Stack:
+    """One database, reached directly or through the proxy."""
+
+    database: Database
+    directory: Path
+    tap: Tap
+    proxy: Proxy
+    shared: Shared
+    keyring: Keyring
+    thread: LoopThread
+    canaries: list[Canary] = field(default_factory=list)
+
+    @property
+    def host(self) -> str:
+        return "127.0.0.1"
+
+    @property
+    def port(self) -> int:
+        return self.proxy.port
+
+    @property
+    def dsn(self) -> str:
+        """URI of the database as the application reaches it: through the proxy."""
+        return f"postgresql://{self.database.server.user}@{self.host}:{self.port}/{self.database.dbname}"
+
+    def connect(self, **options: Any) -> psycopg.Connection[Any]:
+        """psycopg through the proxy, autocommit unless told otherwise."""
+        return psycopg.connect(self.dsn, **{"autocommit": True, "sslmode": "disable", **options})
+
+    def direct(self) -> psycopg.Connection[Any]:
+        return self.database.connect()
+
+    def canary(self, text: str, *binary: bytes) -> str:
+        """Declares `text` a secret of this test and returns it."""
+        self.canaries.append(Canary(text, binary))
+        return text
+
+    def set_policy(self, yaml: str) -> None:
+        self.shared.replace_policy(load_policy(write_policy(self.directory, self.database.dbname, yaml)))
+
+    def assert_no_leak(self) -> None:
+        assert self.tap.leaks(self.canaries) == []
+
+
+def write_policy(directory: Path, dbname: str, tables: str) -> Path:
+    """columns.yaml with the given `schema.table:` entries for one database."""
+    path = directory / "columns.yaml"
+    body = "".join(f"  {line}\n" if line.strip() else "\n" for line in tables.splitlines())
+    path.write_text(f"{dbname}:\n{body}" if tables.strip() else "")
+    return path
+
+
+@contextlib.contextmanager
+def running(database: Database, tables: str) -> Iterator[Stack]:
+    """A stack over `database` whose policy is `tables` (YAML of `schema.table:` entries), keys and schema installed."""
+    directory = Path(tempfile.mkdtemp(prefix="sw-"))
+    thread = LoopThread()
+    try:
+        keys = Keys(keyring=directory / "keyring.json", master_key=str(directory / "master.key"))
+        FileProvider.create(Path(keys.master_key))
+        provider = make_provider(keys)
+        keyring = Keyring.create(keys.keyring, provider)
+        with database.connect() as connection:
+            install_schema(connection)
+        tap = Tap(directory, (database.host, database.port))
+        thread.run(tap.start())
+        policy = write_policy(directory, database.dbname, tables)
+        config = Config(
+            path=directory / "sealwire.yaml",
+            listen=Listen(host="127.0.0.1", port=0),
+            upstream=Upstream(host=str(directory), port=Tap.port, tls="disable"),
+            keys=keys,
+            columns=policy,
+        )
+        shared = Shared(load_policy(policy), keyring)
+        proxy = Proxy(config, shared)
+        thread.run(proxy.start())
+        try:
+            stack = Stack(database, directory, tap, proxy, shared, keyring, thread)
+            yield stack
+            stack.assert_no_leak()
+        finally:
+            thread.run(proxy.shutdown(0))
+            thread.run(tap.stop())
+    finally:
+        thread.close()
+        shutil.rmtree(directory, ignore_errors=True)

@@ -100,8 +100,9 @@ def write_policy(directory: Path, dbname: str, tables: str) -> Path:
 
 
 @contextlib.contextmanager
-def running(database: Database, tables: str) -> Iterator[Stack]:
-    """A stack over `database` whose policy is `tables` (YAML of `schema.table:` entries), keys and schema installed."""
+def running(database: Database, tables: str, *, upstream: tuple[str, int] | None = None) -> Iterator[Stack]:
+    """A stack over `database` whose policy is `tables` (YAML of `schema.table:` entries), keys and schema installed.
+    `upstream` puts another server behind the proxy than the one that holds `database`."""
     directory = Path(tempfile.mkdtemp(prefix="sw-"))
     thread = LoopThread()
     try:
@@ -111,7 +112,7 @@ def running(database: Database, tables: str) -> Iterator[Stack]:
         keyring = Keyring.create(keys.keyring, provider)
         with database.connect() as connection:
             install_schema(connection)
-        tap = Tap(directory, (database.host, database.port))
+        tap = Tap(directory, upstream or (database.host, database.port))
         thread.run(tap.start())
         policy = write_policy(directory, database.dbname, tables)
         config = Config(

@@ -1,7 +1,7 @@
 """Master-key providers: who wraps and unwraps the data keys of a keyring.
 
-A provider is anything with the four members of `MasterKeyProvider`; a key management service fits as well as a file. The
-keyring hands it a payload that already names its key id (keyring.py), so a provider needs no associated data of its own.
+A provider is anything with the four members of `MasterKeyProvider`; a key management service fits as well as a file.
+The keyring hands it a payload that already names its key id (keyring.py), so a provider needs no associated data.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class MasterKeyProvider(Protocol):
 class FileProvider:
     """A master key of 32 random bytes in a file, as base64 or hex; payloads are wrapped by AES-256 key wrap (RFC 3394).
 
-    The file is read at each use and not kept in memory. It must be a regular file without permissions for group or others.
+    The file is read at each use and not kept in memory. It must be a regular file that is closed to group and others.
     """
 
     __slots__ = ("_path",)

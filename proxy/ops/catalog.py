@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 LOOKED_AT: Final = 10_000
 """Rows read where the statistics do not have the answer."""
-_NULL_TEST: Final = re.compile(r"^\(*(?:\"(?:[^\"]|\"\")+\"|\w+) IS (?:NOT )?NULL\)*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +50,34 @@ class ConstraintFacts:
     kind: str
     other: tuple[str, str, str] | None
     """(schema, table, column) at the other end of a foreign key, whichever end the column is."""
-    only_null_tests: bool
-    """A CHECK that asks nothing but whether the column is NULL."""
+    looks_inside: bool
+    """A CHECK that asks more of the column than whether it is NULL."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexFacts:
-    """An index with the column among its keys, or in an expression or predicate."""
+    """An index that has the column among its keys, or looks inside it."""
 
     name: str
     method: str
     is_unique: bool
     is_constraint: bool
-    by_expression: bool
+    is_key: bool
+    in_expression: bool
+    """An indexed expression asks more of the column than whether it is NULL."""
+    in_predicate: bool
+    """So does the predicate of a partial index."""
 
 
 def quote_ident(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
+
+
+def looks_inside(expression: str | None, column: str) -> bool:
+    """True when `expression`, as pg_get_expr prints it, uses `column` other than in IS NULL and IS NOT NULL."""
+    name = rf'(?<![\w"])(?:{re.escape(quote_ident(column))}|{re.escape(column)})(?![\w"])'
+    rest = re.sub(name + r" IS (?:NOT )?NULL", "", expression or "")
+    return re.search(name, rest) is not None
 
 
 async def read_columns(connection: Connection, columns: Iterable[SealedColumn]) -> dict[str, ColumnFacts]:
@@ -151,40 +161,44 @@ async def read_constraints(connection: Connection, facts: ColumnFacts) -> list[C
             row["conname"],
             row["contype"],
             None if row["relname"] is None else (row["nspname"], row["relname"], row["attname"]),
-            bool(row["expression"] and _NULL_TEST.match(row["expression"])),
+            looks_inside(row["expression"], facts.column.column),
         )
         for row in rows
     ]
 
 
 async def read_indexes(connection: Connection, facts: ColumnFacts) -> list[IndexFacts]:
-    """Indexes that have the column as a key or in an expression; not those that only INCLUDE it."""
+    """Indexes that have the column as a key or look inside it; not those that only INCLUDE it."""
     rows = await connection.fetch(
         """
         SELECT c.relname, m.amname, i.indisunique,
                EXISTS (SELECT FROM pg_catalog.pg_constraint k
                        WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')) AS is_constraint,
                $2::int2 = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]) AS is_key,
-               $2::int2 = ANY (i.indkey::int2[]) AS is_stored
+               pg_catalog.pg_get_expr(i.indexprs, i.indrelid) AS expressions,
+               pg_catalog.pg_get_expr(i.indpred, i.indrelid) AS predicate
         FROM pg_catalog.pg_index i
         JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
         JOIN pg_catalog.pg_am m ON m.oid = c.relam
         WHERE i.indrelid = $1::int8::oid
-          AND EXISTS (SELECT FROM pg_catalog.pg_depend d
-                      WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = i.indexrelid
-                        AND d.refobjid = i.indrelid AND d.refobjsubid = $2::int4
-                      UNION ALL
-                      SELECT WHERE $2::int2 = ANY (i.indkey::int2[]))
         ORDER BY c.relname
         """,
         facts.table_oid,
         facts.attnum,
     )
-    return [
-        IndexFacts(row["relname"], row["amname"], row["indisunique"], row["is_constraint"], not row["is_stored"])
+    indexes = [
+        IndexFacts(
+            row["relname"],
+            row["amname"],
+            row["indisunique"],
+            row["is_constraint"],
+            row["is_key"],
+            looks_inside(row["expressions"], facts.column.column),
+            looks_inside(row["predicate"], facts.column.column),
+        )
         for row in rows
-        if row["is_key"] or not row["is_stored"]
     ]
+    return [index for index in indexes if index.is_key or index.in_expression or index.in_predicate]
 
 
 async def longest_value(connection: Connection, facts: ColumnFacts) -> int:

@@ -202,7 +202,7 @@ def judge_constraints(column: SealedColumn, constraints: list[ConstraintFacts], 
                         "give both columns the same join, and reseal",
                     )
                 )
-        elif constraint.kind == "c" and column.scheme is Scheme.RANDOM and not constraint.only_null_tests:
+        elif constraint.kind == "c" and column.scheme is Scheme.RANDOM and constraint.looks_inside:
             problems.append(
                 (f"check constraint {constraint.name} looks at its ciphertext", "drop it, or test for NULL only")
             )
@@ -211,8 +211,12 @@ def judge_constraints(column: SealedColumn, constraints: list[ConstraintFacts], 
 
 def judge_index(column: SealedColumn, index: IndexFacts) -> tuple[str, str] | None:
     """Why an index on the column helps nothing; None: it may."""
-    if index.by_expression:
-        return f"index {index.name} uses it in an expression or predicate, which sees ciphertext", "drop the index"
+    if index.in_expression:
+        return f"index {index.name} has it in an expression, which sees ciphertext", "drop the index"
+    if index.in_predicate and column.scheme is Scheme.RANDOM:
+        return f"the predicate of index {index.name} looks at its ciphertext", "drop the index, or test for NULL only"
+    if not index.is_key:
+        return None
     if column.scheme is Scheme.RANDOM:
         if index.is_constraint:
             return None  # said of the constraint
@@ -237,7 +241,7 @@ async def _judge_indexes(connection: Connection, column: SealedColumn, facts: Co
     for index in await read_indexes(connection, facts):
         if (problem := judge_index(column, index)) is not None:
             problems.append(problem)
-        elif index.method == "btree" and column.scheme is Scheme.EQUALITY and not _is_short(column):
+        elif index.is_key and index.method == "btree" and column.scheme is Scheme.EQUALITY and not _is_short(column):
             if longest is None:
                 longest = await longest_value(connection, facts)
             if longest > LONG_VALUE:

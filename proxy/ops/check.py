@@ -158,7 +158,7 @@ def judge_presence(column: SealedColumn, facts: ColumnFacts) -> tuple[str, Probl
     if facts.physical_type == "bytea" and column.type.family is not Family.BYTEA:
         advice = (
             "is bytea, not sealwire.sealed: the database would take plaintext",
-            "ALTER its type to sealwire.sealed",
+            "ALTER its type to sealwire.sealed while it is empty",
         )
         return "plain", [advice]
     problems: Problems = []
@@ -168,7 +168,12 @@ def judge_presence(column: SealedColumn, facts: ColumnFacts) -> tuple[str, Probl
         )
     if column.pending:
         return "pending", problems
-    problems.append(("is not sealed yet, so statements that touch it are refused", "seal it, or set pending: true"))
+    problems.append(
+        (
+            "is not sealed yet, so statements that touch it are refused",
+            "add it through the proxy, or set pending: true to let it pass as plain",
+        )
+    )
     return "plain", problems
 
 
@@ -199,7 +204,7 @@ def judge_constraints(column: SealedColumn, constraints: list[ConstraintFacts], 
                 problems.append(
                     (
                         f"foreign key {constraint.name} ties it to {other.name}, which has another key",
-                        "give both columns the same join, and reseal",
+                        "give both columns the same join before they hold data",
                     )
                 )
         elif constraint.kind == "c" and column.scheme is Scheme.RANDOM and constraint.looks_inside:

@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SealwireError as error:
         return _complain(str(error))
     except typer.TyperException as error:
-        return _complain(f"{error.format_message()} See: sealwire --help")
+        return _complain(f"{error.format_message().rstrip('.')}; see sealwire --help")
     except typer.Abort:
         return _complain("interrupted")
     except OSError as error:

@@ -71,7 +71,8 @@ def print_report(report: Report) -> None:
     for finding in report.findings:
         console.print(Text.assemble((finding.column, "bold"), f": {finding.message}"), soft_wrap=True)
         console.print(Text(f"    hint: {finding.hint}"), soft_wrap=True)
-    console.print(Text(f"{len(report.findings)} findings" if report.findings else "No findings."))
+    count = len(report.findings)
+    console.print(Text(f"{count} finding{'s' if count > 1 else ''}." if count else "No findings."))
 
 
 def _row(entry: ColumnReport) -> tuple[str, ...]:

@@ -32,8 +32,12 @@ async def connect(dsn: str) -> AsyncIterator[Connection]:
     try:
         # Without a statement cache, so that PgBouncer in transaction mode is no obstacle.
         connection = await asyncpg.connect(dsn, statement_cache_size=0)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
-        # ValueError: asyncpg parses the URI with urllib.
+    except (asyncpg.InterfaceError, ValueError):
+        # Theirs quotes what it could not read, which may be a piece of the password.
+        raise DatabaseError(
+            "the connection string is not a postgresql:// URI that can be used; percent-encode special characters in it"
+        ) from None
+    except (asyncpg.PostgresError, OSError) as error:
         raise DatabaseError(f"cannot connect to the database: {error}", sqlstate=sqlstate_of(error)) from error
     try:
         yield connection

@@ -163,3 +163,13 @@ async def test_a_database_that_cannot_be_reached_is_one_typed_error(dsn: str) ->
     with pytest.raises(DatabaseError):
         async with connect(dsn):
             raise AssertionError
+
+
+@pytest.mark.parametrize("password", ["hunter2/x", "hunter2#x", "hunter2?x", "hunter2[x"])
+async def test_a_password_with_special_characters_does_not_end_up_in_the_error(password: str) -> None:
+    with pytest.raises(DatabaseError) as caught:
+        async with connect(f"postgresql://owner:{password}@127.0.0.1:1/shop"):
+            raise AssertionError
+    assert "hunter2" not in str(caught.value)
+    assert "percent-encode" in str(caught.value)
+    assert caught.value.__cause__ is None

@@ -14,6 +14,7 @@ import typer
 
 from proxy import __version__
 from proxy.cli.check import check
+from proxy.cli.demo import demo
 from proxy.cli.init import init
 from proxy.cli.serve import serve
 from proxy.errors import SealwireError
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(init)
 app.command()(check)
+app.command()(demo)
 
 
 def _show_version(wanted: bool) -> None:

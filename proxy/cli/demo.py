@@ -18,9 +18,10 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import asyncpg
+import typer
 from rich.console import Console
 from rich.panel import Panel
 from rich.syntax import Syntax
@@ -30,7 +31,9 @@ from proxy.cli.demo_data import DATABASE, INSERTS, POLICY, SCHEMA, Shop, make_sh
 from proxy.config import Config, load_config, load_policy
 from proxy.crypto import Keyring, make_provider
 from proxy.errors import SealwireError
-from proxy.ops.init import init
+from proxy.ops.database import connect
+from proxy.ops.keys import prepare_keys
+from proxy.ops.schema import install
 from proxy.server.main import Proxy
 from proxy.session.shared import Shared
 
@@ -52,9 +55,15 @@ class Raw:
         return f"postgresql:///{database}?host={self.socket_dir}&user=postgres"
 
 
-def run_demo(*, once: bool, directory: Path | None, console: Console) -> int:
-    """Runs the demo; returns the exit code. `directory` keeps server, keys and configuration for a later look."""
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Verify and exit; so too without a terminal on stdin.")] = False,
+    directory: Annotated[
+        Path | None, typer.Option(help="Keep database, keys and configuration here.", metavar="DIR")
+    ] = None,
+) -> int:
+    """Show the whole product on one screen: a small shop on an embedded PostgreSQL 18, through the proxy."""
     stay = not once and sys.stdin.isatty()
+    console = Console()
     with contextlib.ExitStack() as stack:
         home = directory or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sealwire-demo-")))
         home.mkdir(parents=True, exist_ok=True)
@@ -91,7 +100,9 @@ async def _demo(home: Path, raw: Raw, *, stay: bool, console: Console) -> int:
     started = time.monotonic()
     await _prepare_database(raw)
     config = _write_config(home, raw)
-    await init(config, dsn=raw.dsn())
+    prepare_keys(config.keys)
+    async with connect(raw.dsn()) as connection:
+        await install(connection)
     keyring = Keyring.load(config.keys.keyring, make_provider(config.keys))
     proxy = Proxy(config, Shared(load_policy(config.columns), keyring))
     await proxy.start()

@@ -222,6 +222,19 @@ def start(directory: Path, bin_dir: Path, version: int, settings: Mapping[str, s
     return server
 
 
+@contextlib.contextmanager
+def restarted(data: Path, version: int) -> Iterator[Server]:
+    """The server of a data directory that another program left behind, on a Unix socket only."""
+    bin_dir = POSTGRES_VERSIONS[version]
+    server = Server(version, str(data), _free_port(), "postgres", None, data, data / "log", bin_dir)
+    options = f"-p {server.port} -k {data} -h ''"
+    _run(bin_dir, "pg_ctl", "-w", "-D", str(data), "-l", str(server.log_path), "-o", options, "start")
+    try:
+        yield server
+    finally:
+        stop(server)
+
+
 def stop(server: Server) -> None:
     """At once: what is in the data directory is not wanted any more."""
     assert server.bin_dir is not None

@@ -16,6 +16,7 @@ import structlog
 from proxy.config import Config
 from proxy.server import upstream
 from proxy.server.leg import Leg
+from proxy.server.logs import frames_of
 from proxy.server.relay import Relay, RelaySession
 from proxy.session import startup
 from proxy.session.startup import ALPN_PROTOCOL, Answer, Cancel, Failed, NeedTls, Start, StartUp, fatal_response
@@ -96,6 +97,8 @@ class Connection:
                 self._leg.abort()
         except (OSError, TimeoutError) as error:
             self._log.info("connection failed before it began", error=type(error).__name__)
+        except Exception as error:
+            self._log.error("internal error, connection cut", error=type(error).__name__, frames=frames_of(error))
         finally:
             if self._leg is not None:
                 self._leg.close()
@@ -163,7 +166,7 @@ class Connection:
         """The first byte, left where it is: a TLS engine wants the socket untouched. b"" when the client is gone."""
         loop = asyncio.get_running_loop()
         readable: asyncio.Future[None] = loop.create_future()
-        loop.add_reader(self._sock, lambda: readable.done() or readable.set_result(None))
+        loop.add_reader(self._sock, _settle, readable)
         try:
             await readable
         finally:
@@ -221,6 +224,11 @@ class Connection:
                 self._log.info("cancel request passed on")
             except upstream.CannotConnect as error:
                 self._log.error("cancel request not passed on", sqlstate="08001", reason=str(error))
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _peer_name(sock: socket.socket) -> str:

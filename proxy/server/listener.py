@@ -1,4 +1,4 @@
-"""Listening sockets: TCP, alone or shared by several processes through SO_REUSEPORT, and PostgreSQL-style Unix sockets."""
+"""Listening sockets: TCP, alone or shared by processes through SO_REUSEPORT, and Unix sockets named as PostgreSQL's."""
 
 from __future__ import annotations
 
@@ -48,6 +48,14 @@ def bind_shared(reserved: list[socket.socket]) -> list[socket.socket]:
     return [_bind_address(sock.family, sock.getsockname(), reuse_port=True) for sock in reserved]
 
 
+def release(sockets: list[socket.socket]) -> None:
+    """Close listening sockets for good: the file of a Unix socket goes too."""
+    for sock in sockets:
+        if sock.family == socket.AF_UNIX and sock.fileno() >= 0:
+            Path(sock.getsockname()).unlink(missing_ok=True)
+        sock.close()
+
+
 def close_all(sockets: list[socket.socket]) -> None:
     for sock in sockets:
         sock.close()
@@ -88,14 +96,19 @@ def _bind_unix(path: Path) -> socket.socket:
     """A socket file that no process answers on is left over from a crash and is replaced."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        if path.is_socket():
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-                if probe.connect_ex(str(path)) == 0:
-                    raise OSError(errno.EADDRINUSE, "another process is listening on this socket")
-            path.unlink()
+        _remove_stale(path)
         sock.bind(str(path))
         path.chmod(0o777)  # PostgreSQL's unix_socket_permissions: who may connect is the directory's matter
     except OSError:
         sock.close()
         raise
     return sock
+
+
+def _remove_stale(path: Path) -> None:
+    if not path.is_socket():
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        if probe.connect_ex(str(path)) == 0:
+            raise OSError(errno.EADDRINUSE, "another process is listening on this socket")
+    path.unlink()

@@ -9,20 +9,20 @@ What a read had already brought in when the session stopped wanting it is held h
 when it wants it again. Each wake-up ends in at most one `writelines` per leg.
 
 Ends: a session that is `closing` is flushed and both legs are closed. A client that only ends its writing direction
-still gets its answers. No Terminate is ever made up for a client that vanished: it may have died inside a message, whose
-missing bytes the Terminate would then become. The server sees the connection end, as it would have without a proxy.
+still gets its answers. No Terminate is ever made up for a client that vanished: it may have died inside a message,
+whose missing bytes the Terminate would then become. The server sees the connection end, as without a proxy.
 """
 
 from __future__ import annotations
 
 import asyncio
-import traceback
 from collections.abc import Callable
 from typing import Final, Protocol
 
 import structlog
 
 from proxy.server.leg import Leg
+from proxy.server.logs import frames_of
 
 LINGER: Final = 10.0
 """Seconds that a closing connection may take to flush."""
@@ -200,6 +200,5 @@ class Relay:
     def _give_up(self, error: Exception) -> None:
         """The session raised, which it never should: nothing that it has queued can be trusted. Both legs are cut, and
         nothing is sent to the client, who may be in the middle of a message."""
-        frames = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
-        self._log.error("internal error, connection cut", error=type(error).__name__, frames=frames)
+        self._log.error("internal error, connection cut", error=type(error).__name__, frames=frames_of(error))
         self.abort()

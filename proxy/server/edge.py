@@ -11,6 +11,7 @@ from typing import Final, Self
 import structlog
 
 from proxy.config import Config
+from proxy.errors import ConfigError
 from proxy.server import listener, tls
 from proxy.server.connection import Connection, Environment, OpenSession
 from proxy.server.upstream import set_socket_options
@@ -74,12 +75,17 @@ class Edge:
             sock.listen(listener.BACKLOG)
             self._accepting.append(asyncio.get_running_loop().create_task(self._accept(sock)))
 
-    def reload_tls(self) -> None:
-        """Read certificates and keys again, for connections from now on. Raises ConfigError; the old ones then stay."""
+    def reload_tls(self) -> bool:
+        """Read certificates and keys again, for connections from now on. False: they have an error; it is logged, the
+        old ones stay."""
         config = self._environment.config
-        self._environment = replace(
-            self._environment, client_tls=tls.client_leg_context(config), upstream_tls=tls.upstream_context(config)
-        )
+        try:
+            client_tls, upstream_tls = tls.client_leg_context(config), tls.upstream_context(config)
+        except ConfigError as error:
+            _log.error("certificates not reloaded, the old ones stay", reason=str(error))
+            return False
+        self._environment = replace(self._environment, client_tls=client_tls, upstream_tls=upstream_tls)
+        return True
 
     async def shutdown(self, grace: float) -> None:
         """Stop accepting, end each session when it is between transactions, and after `grace` seconds cut the others.

@@ -21,7 +21,8 @@ def configure() -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.dev.ConsoleRenderer() if watched else structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # One write per line: several processes share standard error.
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
 
 

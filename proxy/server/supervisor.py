@@ -17,12 +17,13 @@ import signal
 import socket
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import structlog
+
+from proxy.server.logs import frames_of
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 _FIRST_DELAY: Final = 0.1
@@ -145,12 +146,18 @@ class Supervisor:
         except OSError:
             said = b""
         if not said:
-            self._selector.unregister(worker.control)
+            self._deafen(worker)
             return
         worker.ready = True
         if not self._announced and len(self._workers) == self._count and all(w.ready for w in self._workers.values()):
             self._announced = True
             self._on_ready()
+
+    def _deafen(self, worker: _Worker) -> None:
+        """Stop listening to a worker that has nothing more to say. Its death and its EOF come in either order."""
+        if worker.control.fileno() >= 0:
+            self._selector.unregister(worker.control)
+            worker.control.close()
 
     def _kill(self) -> None:
         self._kill_at = float("inf")
@@ -198,8 +205,8 @@ class Supervisor:
             self._selector.close()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             code = self._work(theirs)
-        except Exception:
-            traceback.print_exc()
+        except Exception as error:
+            _log.error("internal error, worker ends", error=type(error).__name__, frames=frames_of(error))
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -213,11 +220,8 @@ class Supervisor:
                 self._bury(worker, os.waitstatus_to_exitcode(status))
 
     def _bury(self, worker: _Worker, code: int) -> None:
-        if worker.control in self._selector.get_map():
-            self._hear(worker)  # it may have said that it was ready before it died
-        if worker.control in self._selector.get_map():
-            self._selector.unregister(worker.control)
-        worker.control.close()
+        self._hear(worker)  # it may have said that it was ready before it died
+        self._deafen(worker)
         if self._stopping is not None:
             self._exit_code = self._exit_code or (code if code > 0 else 1 if code < 0 else 0)
             return

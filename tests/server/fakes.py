@@ -27,6 +27,8 @@ START = startup_message(user="app", database="shop")
 class PlainSession:
     """Passes everything on. Its states are set by the test."""
 
+    farewell = b"shut down"
+
     def __init__(self, *, database: str, user: str, parameters: Mapping[str, str]) -> None:
         self.database, self.user, self.parameters = database, user, parameters
         self.wants_client = True
@@ -60,7 +62,7 @@ class PlainSession:
         return taken
 
     def shutdown(self) -> None:
-        self._to_client.append(b"shut down")
+        self._to_client.append(self.farewell)
         self._to_server.append(b"X\0\0\0\4")
         self.closing = True
 

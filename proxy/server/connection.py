@@ -238,4 +238,4 @@ def _peer_name(sock: socket.socket) -> str:
         host, port, *_ = sock.getpeername()
     except OSError:
         return "[gone]"
-    return f"{host}:{port}"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

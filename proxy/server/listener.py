@@ -12,6 +12,8 @@ from proxy.errors import ConfigError
 from proxy.server.tls import is_socket_directory
 
 BACKLOG: Final = 512
+# localhost may name ::1 on a machine without IPv6; one address that is there is enough, as for PostgreSQL.
+_NO_SUCH_ADDRESS: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 def socket_path(listen: Listen) -> Path:
@@ -64,16 +66,22 @@ def close_all(sockets: list[socket.socket]) -> None:
 def _bind_tcp(listen: Listen, *, reuse_port: bool) -> list[socket.socket]:
     port = listen.port
     bound: list[socket.socket] = []
-    try:
-        for family, _, _, _, address in socket.getaddrinfo(
-            listen.host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        ):
+    missing: OSError | None = None
+    for family, _, _, _, address in socket.getaddrinfo(
+        listen.host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    ):
+        try:
             sock = _bind_address(family, (address[0], port, *address[2:]), reuse_port=reuse_port)
-            bound.append(sock)
-            port = sock.getsockname()[1]
-    except OSError:
-        close_all(bound)
-        raise
+        except OSError as error:
+            if error.errno in _NO_SUCH_ADDRESS:
+                missing = error
+                continue
+            close_all(bound)
+            raise
+        bound.append(sock)
+        port = sock.getsockname()[1]
+    if missing is not None and not bound:
+        raise missing
     return bound
 
 

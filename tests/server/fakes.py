@@ -12,6 +12,7 @@ from pathlib import Path
 from proxy.config import Config, Keys, Listen, Upstream
 from proxy.server.edge import Edge
 
+CANCEL_CODE = 80877102
 SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -160,9 +161,11 @@ async def client(
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Swallows the StartupMessage, then sends back what it gets."""
-    (length,) = struct.unpack("!i", await reader.readexactly(4))
-    await reader.readexactly(length - 4)
+    """Swallows the StartupMessage, then sends back what it gets. Closes after a CancelRequest, as PostgreSQL does."""
+    length, code = struct.unpack("!ii", await reader.readexactly(8))
+    await reader.readexactly(length - 8)
+    if code == CANCEL_CODE:
+        return
     while data := await reader.read(65536):
         writer.write(data)
         await writer.drain()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from proxy.config import Listen, Upstream
 from proxy.server import leg
 from proxy.server.edge import Edge
 from tests.server.fakes import (
+    SSL_REQUEST,
     START,
     PlainSession,
     Sessions,
@@ -260,3 +263,31 @@ async def test_a_second_shutdown_without_grace_cuts_what_still_runs(config_file:
         await edge.shutdown(0)
         await graceful
         assert edge.connections == frozenset()
+
+
+async def test_garbage_at_the_listener_harms_nobody(config_file: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    chance = random.Random(2021)
+    seeds = [START, SSL_REQUEST, struct.pack("!iiii", 16, 80877102, 1, 2), b"\x16\x03\x01\x02\x00\x01", b""]
+
+    def mutated() -> bytes:
+        data = bytearray(chance.choice(seeds) + chance.randbytes(chance.randrange(12)))
+        for _ in range(chance.randrange(4)):
+            if data:
+                data[chance.randrange(len(data))] = chance.randrange(256)
+        return bytes(data)
+
+    async def knock(edge: Edge, data: bytes) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", edge.port)
+        writer.write(data)
+        writer.write_eof()
+        with suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+
+    async with running(config_file, echo) as (edge, _):
+        for _ in range(40):
+            await asyncio.gather(*(knock(edge, mutated()) for _ in range(25)))
+        async with client(edge, START + b"still here") as (reader, _):
+            assert await reader.readexactly(10) == b"still here"
+        assert len(edge.connections) == 1
+    assert "internal error" not in "".join(capfd.readouterr())

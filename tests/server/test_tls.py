@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from proxy.config import Listen, Upstream, UpstreamTlsMode
 from proxy.errors import ConfigError
 from proxy.server import tls
+from proxy.server.leg import WRITE_HIGH_WATER
 from tests.server.certificates import Authority, Pair
 from tests.server.fakes import SSL_REQUEST, START, Script, client, echo, make_config, running
 
@@ -64,6 +65,35 @@ async def test_a_client_that_asks_for_tls_gets_it(
         assert writer.get_extra_info("ssl_object").version() in ("TLSv1.2", "TLSv1.3")
         writer.write(bytes(3_000_000))
         assert await reader.readexactly(3_000_000) == bytes(3_000_000)
+
+
+async def test_a_slow_tls_client_stops_the_server_and_nothing_piles_up(
+    config_file: Path, authority: Authority, pair: Pair
+) -> None:
+    total, piece = 64 * 1024 * 1024, bytes(1024 * 1024)
+    sent = 0
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await reader.readexactly(len(START))
+        while sent < total:
+            writer.write(piece)
+            sent += len(piece)
+            await writer.drain()
+        await reader.read()
+
+    async with (
+        running(config_file, script, listen=listening(pair)) as (edge, sessions),
+        client(edge, tls=authority.client_context()) as (reader, _),
+    ):
+        received = highest = 0
+        while received < total:
+            received += len(await reader.read(1 << 20))
+            (connection,) = edge.connections
+            assert connection.relay is not None
+            highest = max(highest, connection.relay.buffered)
+        assert received == total == sessions.all[0].from_server
+        assert highest <= 4 * WRITE_HIGH_WATER
 
 
 async def test_direct_tls_needs_alpn(config_file: Path, authority: Authority, pair: Pair) -> None:

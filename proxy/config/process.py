@@ -134,7 +134,10 @@ def _require_files(found: Mapping[str, Mapping[str, Entry]]) -> None:
                 raise listen["tls"].error(f"needs listen.{needed}")
             _require_file(listen[needed])
     upstream = found["upstream"]
-    if "ca" in upstream and not ("tls" in upstream and _upstream_tls(upstream["tls"]) == "disable"):
+    mode = _upstream_tls(upstream["tls"]) if "tls" in upstream else None
+    if mode in ("verify-ca", "verify-full") and "ca" not in upstream:
+        raise upstream["tls"].error("needs upstream.ca")
+    if mode != "disable" and "ca" in upstream:
         _require_file(upstream["ca"])
 
 

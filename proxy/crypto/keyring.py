@@ -29,7 +29,15 @@ from proxy.pgtypes import SqlType
 _PAYLOAD_MARK: Final = b"SWK1"
 _MAX_FILE: Final = 16 * 1024 * 1024
 
+
+def _strict_base64(text: object) -> bytes:
+    if not isinstance(text, str):
+        raise ValueError("must be text")  # noqa: TRY004  # pydantic turns ValueError into its own, TypeError it lets pass
+    return base64.b64decode(text, validate=True)
+
+
 KeyId = Annotated[int, pydantic.Field(strict=True, ge=1, le=MAX_KEY_ID)]
+Base64 = Annotated[bytes, pydantic.BeforeValidator(_strict_base64)]
 
 
 class _Strict(pydantic.BaseModel):
@@ -46,25 +54,13 @@ class KeyEntry(_Strict):
     provider: str
     provider_key: str
     """The provider's name for the master key that wrapped this one."""
-    wrapped: pydantic.Base64Bytes = pydantic.Field(repr=False)
+    wrapped: Base64 = pydantic.Field(repr=False)
 
 
 class _File(_Strict):
     format: Literal["sealwire keyring 1"]
     keys: tuple[KeyEntry, ...]
     domains: dict[str, KeyId] = {}
-
-    @pydantic.model_validator(mode="after")
-    def _consistent(self) -> _File:
-        states = {entry.id: entry.state for entry in self.keys}
-        if len(states) != len(self.keys):
-            raise ValueError("two keys have the same id")
-        if list(states.values()).count("primary") != 1:
-            raise ValueError("exactly one key must be primary")
-        for domain, key_id in self.domains.items():
-            if states.get(key_id, "retired") == "retired":
-                raise ValueError(f"domain {domain!r} names key {key_id}, which is retired or missing")
-        return self
 
 
 class Keyring:
@@ -162,22 +158,33 @@ def _read(path: Path) -> bytes:
 
 def _parse(path: Path, content: bytes) -> _File:
     try:
-        return _File.model_validate_json(content)
+        file = _File.model_validate_json(content)
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         if first["type"] == "json_invalid":
             raise KeyringError("is not a keyring: it is not JSON", path=path) from None
         where = ".".join(str(part) for part in first["loc"])
         raise KeyringError(f"is not a keyring: {where and f'{where}: '}{first['msg']}", path=path) from None
+    states = {entry.id: entry.state for entry in file.keys}
+    if len(states) != len(file.keys):
+        raise KeyringError("is not a keyring: two keys have the same id", path=path)
+    if list(states.values()).count("primary") != 1:
+        raise KeyringError("is not a keyring: exactly one key must be primary", path=path)
+    for domain, key_id in file.domains.items():
+        if states.get(key_id, "retired") == "retired":
+            raise KeyringError(f"domain {domain!r} names key {key_id}, which is retired or missing", path=path)
+    return file
 
 
 def _unwrap(path: Path, entry: KeyEntry, provider: MasterKeyProvider) -> bytes:
     if entry.provider != provider.name:
-        raise KeyringError(
-            f"key {entry.id} is wrapped by provider {entry.provider!r}, not by the configured {provider.name!r}",
-            path=path,
-        )
-    payload = provider.unwrap(entry.wrapped, entry.provider_key)
+        raise KeyringError(f"key {entry.id} needs provider {entry.provider!r}, not {provider.name!r}", path=path)
+    try:
+        payload = provider.unwrap(entry.wrapped, entry.provider_key)
+    except KeyringError as error:
+        if error.path is not None:
+            raise
+        raise KeyringError(f"key {entry.id}: {error.message}", path=path) from None
     expected = _payload(entry.id)
     if len(payload) != len(expected) + KEY_SIZE or not payload.startswith(expected):
         raise KeyringError(f"key {entry.id} is damaged: what is wrapped belongs to another key", path=path)

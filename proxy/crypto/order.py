@@ -220,7 +220,7 @@ class OrderPrefix:
         values = struct.unpack(f">{self._segments - 1}Q", segments)
         complete = struct.pack(">" + "QQ" * len(values), *[half for value in values for half in (1, value)])
         states = Cipher(self._key, modes.CBC(bytes(16))).encryptor().update(complete)
-        heads = [(value | 1 << _SEGMENT) >> shift for value in values for shift in whole]
+        heads = [head >> shift for head in (value | 1 << _SEGMENT for value in values) for shift in whole]
         marked = number & (1 << last) - 1 | 1 << last
         heads += [marked >> shift for shift in partial]
         chain = [bytes(16 * _SEGMENT)]

@@ -1,7 +1,7 @@
 """Master-key providers: who wraps and unwraps the data keys of a keyring.
 
-A provider is anything with the four members of `MasterKeyProvider`; a key management service fits as well as a file. The
-keyring hands it a payload that already names its key id (keyring.py), so a provider needs no associated data of its own.
+A provider is anything with the four members of `MasterKeyProvider`; a key management service fits as well as a file.
+The keyring hands it a payload that already names its key id (keyring.py), so a provider needs no associated data.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ _HEX: Final = re.compile(rb"[0-9A-Fa-f]{64}")
 
 
 class MasterKeyProvider(Protocol):
-    """Holds a master key, or the way to one. Every method raises KeyringError, with one clear line."""
+    """Holds a master key, or the way to one. Every method raises KeyringError, with one clear line.
+
+    The error's `path` is the provider's own file, where that is at fault; without one, the keyring adds its own.
+    """
 
     @property
     def name(self) -> str:
@@ -49,7 +52,7 @@ class MasterKeyProvider(Protocol):
 class FileProvider:
     """A master key of 32 random bytes in a file, as base64 or hex; payloads are wrapped by AES-256 key wrap (RFC 3394).
 
-    The file is read at each use and not kept in memory. It must be a regular file without permissions for group or others.
+    The file is read at each use and not kept in memory. It must be a regular file that is closed to group and others.
     """
 
     __slots__ = ("_path",)
@@ -81,15 +84,17 @@ class FileProvider:
         try:
             return aes_key_unwrap(master, wrapped)
         except (InvalidUnwrap, ValueError):
-            raise KeyringError("does not unwrap the key: the keyring is damaged", path=self._path) from None
+            raise KeyringError("what is wrapped is damaged") from None
 
     def _read(self) -> bytes:
         try:
             # O_NONBLOCK: opening a FIFO must not wait for a writer
             descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            with os.fdopen(descriptor, "rb", buffering=0, closefd=True) as file:
-                self._check(os.fstat(file.fileno()))
-                return self._decode(file.read(_MAX_FILE).strip())
+            try:
+                self._check(os.fstat(descriptor))
+                return self._decode(os.read(descriptor, _MAX_FILE).strip())
+            finally:
+                os.close(descriptor)
         except FileNotFoundError:
             raise KeyringError("master key file does not exist; make it with: sealwire init", path=self._path) from None
         except OSError as error:

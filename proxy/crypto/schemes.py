@@ -133,7 +133,13 @@ class _RandomKey:
 class _SearchKey:
     siv: AESSIV
     associated: bytes
-    prefix: OrderPrefix | None
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class _OrderKey:
+    siv: AESSIV
+    associated: bytes
+    prefix: OrderPrefix
 
 
 class RandomSealer:
@@ -180,8 +186,11 @@ class EqualitySealer:
     __slots__ = ("_canonical", "_keys")
 
     def __init__(self, source: KeySource, domain: str, family: str, canonical: Canonical) -> None:
+        def make(key_id: int) -> _SearchKey:
+            siv = AESSIV(derive(source.data_key(key_id), "seal", Scheme.EQUALITY, domain, 64))
+            return _SearchKey(siv, associated_data(Scheme.EQUALITY, key_id, domain, family))
+
         self._canonical = canonical
-        make = _search_keys(source, Scheme.EQUALITY, domain, family, None)
         self._keys = _ByKey(Scheme.EQUALITY, source.sealing_key(domain), make)
 
     def seal(self, plain: bytes) -> bytes:
@@ -207,17 +216,22 @@ class OrderSealer:
     __slots__ = ("_body", "_canonical", "_is_text", "_keys", "_numbering")
 
     def __init__(self, source: KeySource, domain: str, kind: SqlType, numbers: Numbering) -> None:
+        def make(key_id: int) -> _OrderKey:
+            data_key = source.data_key(key_id)
+            siv = AESSIV(derive(data_key, "seal", Scheme.ORDER, domain, 64))
+            prefix = OrderPrefix(derive(data_key, "order", Scheme.ORDER, domain, 32), numbers.bits)
+            return _OrderKey(siv, associated_data(Scheme.ORDER, key_id, domain, family_name(kind)), prefix)
+
         self._canonical = canonical_form(kind)
         self._numbering = numbers
         self._is_text = kind.family is Family.TEXT
         self._body = HEADER_SIZE + DIGIT_SIZE * numbers.bits
-        make = _search_keys(source, Scheme.ORDER, domain, family_name(kind), numbers.bits)
         self._keys = _ByKey(Scheme.ORDER, source.sealing_key(domain), make)
 
     def seal(self, plain: bytes) -> bytes:
         used = self._keys.sealing
         plain = self._canonical(plain)
-        prefix = self._prefix(self._numbering.exact(plain))
+        prefix = used.prefix.of(self._numbering.exact(plain))
         return self._keys.header + prefix + used.siv.encrypt(plain, [used.associated, prefix])
 
     def open(self, sealed: bytes) -> bytes:
@@ -239,28 +253,11 @@ class OrderSealer:
             return nothing, nothing
         low = self._numbering.exact(prefix)
         high = low | (1 << 8 * (size - len(prefix))) - 1  # padded with 0xFF, which no UTF-8 contains
-        return self._keys.header + self._prefix(low), self._above(high)
-
-    def _prefix(self, number: int) -> bytes:
-        prefix = self._keys.sealing.prefix
-        assert prefix is not None  # noqa: S101  # _search_keys makes one for every order key
-        return prefix.of(number)
+        return self._keys.header + self._keys.sealing.prefix.of(low), self._above(high)
 
     def _above(self, number: int) -> bytes:
         """Above the sealed value of `number`, unless its SIV is sixteen times 0xFF: a chance of 2**-128."""
-        return self._keys.header + self._prefix(number) + _ABOVE_EVERY_BODY
-
-
-def _search_keys(
-    source: KeySource, scheme: Scheme, domain: str, family: str, bits: int | None
-) -> Callable[[int], _SearchKey]:
-    def make(key_id: int) -> _SearchKey:
-        data_key = source.data_key(key_id)
-        siv = AESSIV(derive(data_key, "seal", scheme, domain, 64))
-        order = None if bits is None else OrderPrefix(derive(data_key, "order", scheme, domain, 32), bits)
-        return _SearchKey(siv, associated_data(scheme, key_id, domain, family), order)
-
-    return make
+        return self._keys.header + self._keys.sealing.prefix.of(number) + _ABOVE_EVERY_BODY
 
 
 def _open_siv(siv: AESSIV, body: bytes, associated: list[bytes]) -> bytes:

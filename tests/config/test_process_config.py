@@ -112,6 +112,7 @@ def test_the_environment_overrides_every_section(write, tmp_path: Path) -> None:
         ("listen: {tls: requires}", 1, "listen.tls", 'did you mean "require"?'),
         ("listen: {tls: prefer}", 1, "listen.tls", "needs listen.cert"),
         ("listen:\n  tls: prefer\n  cert: gone.crt", 3, "listen.cert", "no such file: "),
+        ("upstream: {tls: verify-full}", 1, "upstream.tls", "needs upstream.ca"),
         ("upstream:\n  ca: gone.crt", 2, "upstream.ca", "no such file: "),
         ("workers: 1\nworkers: 1", 2, "workers", "stands twice; the first is in line 1"),
         ("listen: {port: 1,\n port: 2}", 2, "listen.port", "stands twice; the first is in line 1"),

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
+import psutil
 import psycopg
 
 with warnings.catch_warnings():
@@ -159,21 +160,24 @@ def shared_server(root: Path, version: int) -> Iterator[Server]:
     """The run's one embedded server of `version`, started by whoever comes first. `root` is shared by all workers."""
     state = root / f"postgresql-{version}.json"
     with _locked(state):
-        known = json.loads(state.read_text()) if state.exists() else None
-        if known is None:
+        if state.exists():
+            known = json.loads(state.read_text())
+        else:
             directory = Path(tempfile.mkdtemp(prefix="sealwire-"))
             server = start(directory, POSTGRES_VERSIONS[version], version)
-            known = {"users": 0, "directory": str(directory), "port": server.port}
-        directory = Path(known["directory"])
-        server = _describe(directory, POSTGRES_VERSIONS[version], version, known["port"])
-        state.write_text(json.dumps(known | {"users": known["users"] + 1}))
+            known = {"directory": str(directory), "port": server.port, "users": []}
+        state.write_text(json.dumps(known | {"users": [*known["users"], os.getpid()]}))
+    directory = Path(known["directory"])
+    server = _describe(directory, POSTGRES_VERSIONS[version], version, known["port"])
     try:
         yield server
     finally:
         with _locked(state):
             known = json.loads(state.read_text())
-            if known["users"] > 1:
-                state.write_text(json.dumps(known | {"users": known["users"] - 1}))
+            # A worker that crashed has not left: it does not count.
+            users = [user for user in known["users"] if user != os.getpid() and psutil.pid_exists(user)]
+            if users:
+                state.write_text(json.dumps(known | {"users": users}))
             else:
                 stop(server)
                 shutil.rmtree(directory)

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
-import queue
 import signal
 import socket
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,57 +17,10 @@ from proxy.config import Listen
 from proxy.errors import ConfigError
 from proxy.server import listener
 from tests.server.fakes import make_config
+from tests.server.programs import PATIENCE, Program
 from tests.support.servers import Server
 
-ROOT = Path(__file__).parents[2]
-PATIENCE = 20
-
-
-class Program:
-    """A running program, its log read line by line as it comes."""
-
-    def __init__(self, *arguments: object) -> None:
-        command = [sys.executable, "-m", "tests.server.plain_program", *map(str, arguments)]
-        self.process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-        self._events: queue.Queue[dict[str, Any] | None] = queue.Queue()
-        self._log: list[dict[str, Any]] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            with suppress(ValueError):
-                self._events.put(json.loads(line))
-        self._events.put(None)
-
-    def wait_for(self, event: str, times: int = 1) -> dict[str, Any]:
-        """The last of the first `times` events of that name that the program has logged since it was started."""
-        while len(found := [entry for entry in self._log if entry["event"] == event]) < times:
-            entry = self._events.get(timeout=PATIENCE)
-            assert entry is not None, f"the program ended without {event!r}"
-            self._log.append(entry)
-        return found[times - 1]
-
-    def signal(self, number: signal.Signals) -> None:
-        self.process.send_signal(number)
-
-    def exit_code(self) -> int:
-        return self.process.wait(timeout=PATIENCE)
-
-    @property
-    def children(self) -> list[int]:
-        pid = self.process.pid
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self._reader.join(PATIENCE)
-        assert self.process.stderr is not None
-        self.process.stderr.close()
-
-
+PLAIN = "tests.server.plain_program"
 Start = Callable[..., tuple[Program, str]]
 
 
@@ -83,7 +30,7 @@ def start(tmp_path: Path, embedded18: Server) -> Iterator[Start]:
     started: list[Program] = []
 
     def start(workers: int = 1, grace: float = 60, listen: str = "127.0.0.1") -> tuple[Program, str]:
-        program = Program(tmp_path, listen, embedded18.host, embedded18.port, workers, grace)
+        program = Program("-m", PLAIN, tmp_path, listen, embedded18.host, embedded18.port, workers, grace)
         started.append(program)
         ready = program.wait_for("listening")
         assert ready["workers"] == workers
@@ -220,7 +167,7 @@ def test_workers_do_not_outlive_their_parent(start: Start) -> None:
 
 def test_when_no_worker_can_start_the_program_ends_with_an_error(tmp_path: Path, embedded18: Server) -> None:
     (tmp_path / "broken").touch()
-    program = Program(tmp_path, "127.0.0.1", embedded18.host, embedded18.port, 2, 1)
+    program = Program("-m", PLAIN, tmp_path, "127.0.0.1", embedded18.host, embedded18.port, 2, 1)
     try:
         program.wait_for("a worker could not start")
         assert program.exit_code() == 1

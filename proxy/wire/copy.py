@@ -195,8 +195,10 @@ class CopyReader:
             if self._options.format == "csv" and self._in_quote:
                 raise _bad_format("unterminated CSV quoted field")
             row = self._row(bytes(self._buffer))
+            if row is None:
+                raise _bad_format("end-of-copy marker is not alone on its line")
             self._buffer.clear()
-            rows += [] if row is None else [row]
+            rows.append(row)
         return rows
 
     def _lines(self, *, final: bool) -> list[RawRow]:

@@ -153,7 +153,5 @@ def to_utc(zone: tzinfo, local: int) -> int:
 
 
 def to_local(zone: tzinfo, utc: int) -> int:
-    """Instant -> wall clock, infinities as they are. Raises InvalidValue 22008."""
-    if not is_finite_timestamp(utc):
-        return utc
-    return checked_timestamp(utc + utc_offset(zone, utc)[0] * 1_000_000)
+    """Instant -> wall clock, infinities as they are. Near the ends of the range the result may lie past them."""
+    return utc + utc_offset(zone, utc)[0] * 1_000_000 if is_finite_timestamp(utc) else utc

@@ -239,7 +239,7 @@ def _date_column(usecs: int, from_: Family, target: SqlType, zone: tzinfo) -> by
     ]
     if any(first >= second for (_, first), (_, second) in pairwise(midnights)):
         raise _uncertain(from_, target)  # a zone that skipped a whole day: two dates are one instant
-    if around - 2 < calendar.MIN_DATE:
+    if around - 2 < calendar.MIN_DATE or (around + 3) * calendar.USECS_PER_DAY > calendar.END_TIMESTAMP:
         raise _uncertain(from_, target)
     day, instant = max(pair for pair in midnights if pair[1] <= usecs)
     packed = ints.pack(Family.INTEGER, day)

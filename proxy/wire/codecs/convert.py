@@ -62,8 +62,8 @@ def assign(value: bytes, source: SqlType, target: SqlType, settings: Settings, *
             hint="You will need to rewrite or cast the expression.",
             sqlstate="42804",
         )
-    converted = _convert(value, source, target, settings)
-    return canonical(target, _apply_typmod(converted, target, explicit=False), searchable)
+    stored = _apply_typmod(_convert(value, source, target, settings), target, explicit=False)
+    return stored if target.precision_scale is not None else canonical(target, stored, searchable)
 
 
 def cast(value: bytes, source: SqlType, target: SqlType, settings: Settings) -> bytes:

@@ -63,6 +63,10 @@ _MOMENT: Final = re.compile(
     rf"""{_DATE}(?:(?:\s+|,\s*|(?<=\d)(?(iso_year)|(?(ymd)|(?!)))t){_TIME}(?:{_HALF}|{_ZONE})?)?{_ERA}""",
     re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
+# Nearly all values in practice; what it does not match, or matches with a field out of range, goes the long way.
+_ISO: Final = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?(Z|[+-]\d\d(?::?\d\d)?)?)?", re.ASCII
+)
 _TIME_OF_DAY: Final = re.compile(
     rf"t?{_TIME}(?:{_HALF}|\s*(?P<offset>[+-]\d{{1,7}}(?::\d{{1,2}}){{0,2}})|\s*(?P<utc>z|utc|gmt)\b)?",
     re.VERBOSE | re.IGNORECASE | re.ASCII,
@@ -189,7 +193,26 @@ def _days(groups: dict[str, str | None], order: str, name: str, text: str) -> in
     return calendar.days_of(year, month, day)
 
 
+def _iso_moment(text: str) -> Moment | None:
+    match = _ISO.fullmatch(text)
+    if match is None:
+        return None
+    year_text, month_text, day_text, hour, minute, second, fraction, zone = match.groups()
+    year, month, day = int(year_text), int(month_text), int(day_text)
+    if year == 0 or not 1 <= month <= 12 or not 1 <= day <= calendar.days_in_month(year, month):
+        return None
+    days = calendar.days_of(year, month, day)
+    if hour is None:
+        return Moment(days, 0)
+    if hour > "23" or minute > "59" or second > "59":
+        return None
+    usecs = (int(hour) * 3600 + int(minute) * 60 + int(second)) * 1_000_000 + int((fraction or "").ljust(6, "0"))
+    return Moment(days, usecs, None if zone is None else 0 if zone == "Z" else _offset(zone))
+
+
 def _moment(text: str, order: str, name: str) -> Moment:
+    if (plain := _iso_moment(text)) is not None:
+        return plain
     match = _MOMENT.fullmatch(text)
     if match is None:
         raise _unknown_format(name, text)

@@ -150,6 +150,15 @@ class Plan:
     copy: CopyPlan | None = None
     tables: frozenset[int] = frozenset()
     """OIDs of the relations it reads or writes that carry sealed columns (for logs and invalidation)."""
+    executes: str | None = None
+    """EXECUTE names this prepared statement. It may be one of the protocol's: where that one has a sealed plan, the
+    session refuses, because the arguments written in SQL would pass unsealed."""
+    fetches: str | None = None
+    """FETCH or MOVE names this cursor, which may be a portal of the protocol with a sealed plan: refused likewise."""
+    deallocates: str | None = None
+    """DEALLOCATE of one prepared statement, of SQL or of the protocol."""
+    closes: str | None = None
+    """CLOSE of one cursor or portal."""
     tag: str = ""
     """First word(s) of the command, as in its CommandComplete tag: SELECT, INSERT, CREATE TABLE. For logs."""
 

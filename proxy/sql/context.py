@@ -46,23 +46,18 @@ class Context:
         """True while a view's definition is read: its constants are sealed already."""
         self.views: dict[int, Columns | None] = {}
         """Columns of the views met so far; None: none of its columns can be sealed."""
+        self.subquery_names: dict[int, str] = {}
+        """id() of a scalar subquery's node -> name of its column, for naming."""
         self._params: list[Leaf] = []
         self._key = secrets.token_hex(16)
-        self._octets: bytes | None = None
 
     def marker(self, index: int) -> str:
         """Text of the constant that stands for literal `index`; no client can know it in advance."""
         return f"sealwire:{self._key}:{index}:"
 
     def position(self, location: int | None) -> int | None:
-        """A byte offset of the parser -> the character position, from 1, that an error reports."""
-        if location is None or location < 0 or self.is_stored:
-            return None
-        if self.text.isascii():
-            return location + 1
-        if self._octets is None:
-            self._octets = self.text.encode()
-        return len(self._octets[:location].decode(errors="replace")) + 1
+        """A location of the parser (pglast counts characters from 0) -> the position, from 1, that errors report."""
+        return None if location is None or location < 0 or self.is_stored else location + 1
 
     def seal_literal(self, text: str, sealing: Sealing) -> ast.Node:
         """Registers a literal and returns the node to put in its place: the marker, cast to bytea."""

@@ -13,9 +13,9 @@ from typing import Any, Final, TypeAlias
 
 from pglast import ast
 
-from proxy.config import SealedColumn
+from proxy.config import Scheme, SealedColumn
 from proxy.pgtypes import SqlType
-from proxy.sql.plan import TEXT, Opening, Sealing
+from proxy.sql.plan import TEXT, Sealing
 
 
 class Slot:
@@ -57,7 +57,19 @@ class Kind(enum.Enum):
 class Leaf:
     """One NULL, literal or parameter with the casts written around it; `slot` is the place of the outermost cast."""
 
-    __slots__ = ("casts", "is_plain", "kind", "location", "number", "plain_type", "sealing", "slot", "source", "text")
+    __slots__ = (
+        "casts",
+        "is_plain",
+        "kind",
+        "location",
+        "needs",
+        "number",
+        "plain_type",
+        "sealing",
+        "slot",
+        "source",
+        "text",
+    )
 
     def __init__(
         self,
@@ -80,11 +92,13 @@ class Leaf:
         self.casts: tuple[SqlType, ...] = ()
         """As Sealing.casts."""
         self.location = location
-        """Byte offset in the statement, for error positions."""
+        """Location in the statement, for error positions."""
         self.sealing: Sealing | None = None
         """Set once it is decided for a sealed column."""
         self.is_plain = False
         """True once it is decided for the plain side; then it may not become sealed any more."""
+        self.needs = Scheme.RANDOM
+        """The weakest scheme that carries what has been done with it so far: grouped, sorted..."""
         self.plain_type: SqlType | None = None
         """Type of the plain side it met, where known."""
 
@@ -124,6 +138,8 @@ class Open:
     type: SqlType | None = None
     is_direct: bool = False
     """True: the expression is the leaf itself, so that casts around it belong to the leaf."""
+    is_shared: bool = False
+    """True: a column of a closed query, which other expressions may read as well."""
     is_array: bool = False
     """True: ARRAY[...] of the leaves."""
     slot: Slot | None = None
@@ -160,21 +176,14 @@ PLAIN: Final = Plain()
 def fixed(flow: Flow) -> Flow:
     """The flow of a column once its query is closed: what is still of unknown type becomes text, as PostgreSQL does
     for subqueries, CTEs and VALUES (resolveTargetListUnknowns)."""
-    if isinstance(flow, Open) and (flow.type is None or flow.is_direct):
-        if flow.type is None:
-            for leaf in flow.leaves:
-                if leaf.source is None:
-                    leaf.source = TEXT
-        return Open(flow.leaves, flow.type or TEXT, is_array=flow.is_array, slot=flow.slot)
+    if isinstance(flow, Open) and not flow.is_shared:
+        resolve_unknown(flow, TEXT)
+        return Open(flow.leaves, flow.type or TEXT, is_shared=True, is_array=flow.is_array, slot=flow.slot)
     return flow
 
 
-def opening_of(flow: Flow) -> Opening | None:
-    """How a result column of this flow is opened; None: it is plain."""
-    if isinstance(flow, Sealed):
-        return Opening(flow.column, flow.type, flow.origin)
-    if isinstance(flow, Open):
-        for leaf in flow.leaves:
-            if leaf.sealing is not None:
-                return Opening(leaf.sealing.column, flow.type or leaf.sealing.column.type.unmodified)
-    return None
+def resolve_unknown(flow: Open, kind: SqlType) -> None:
+    """What is of unknown type is read as `kind`."""
+    for leaf in flow.leaves:
+        if leaf.source is None:
+            leaf.source = kind.unmodified

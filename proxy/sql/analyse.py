@@ -7,7 +7,6 @@ their tree.
 
 from __future__ import annotations
 
-
 from proxy.config import DatabasePolicy
 from proxy.errors import Refused
 from proxy.sql.catalog import Catalog, SearchPath
@@ -83,5 +82,3 @@ def _unlisted(task: Task) -> Plan:
     if relation is not None or task.names_sealed(found.strings):
         raise Refused(f"statements of the kind {name} are not supported on relations with sealed columns")
     return task.forward()
-
-

@@ -13,36 +13,16 @@ from pglast import ast, enums
 
 from proxy.config import Scheme, SealedColumn
 from proxy.errors import Refused
-from proxy.pgtypes import BY_NAME, BYTEA_OID, SqlType, typmod_of
+from proxy.pgtypes import BYTEA_OID, SqlType
 from proxy.sql.catalog import SEALED_SCHEMA, SEALED_TYPE, Attribute, Relation
-from proxy.sql.changes import assign
+from proxy.sql.conversions import type_of_name
 from proxy.sql.expressions import analyse_expression
 from proxy.sql.flow import Row, Sealed, Slot
+from proxy.sql.meeting import assign
 from proxy.sql.scopes import Scope, scope_of_relation
 from proxy.sql.task import Task, place
 
-# The names that the grammar gives to the types of pgtypes; `"char"` in quotes is another type and not among them.
-_TYPE_NAMES: Final = {
-    "text": "text",
-    "varchar": "character varying",
-    "bpchar": "character",
-    "int2": "smallint",
-    "int4": "integer",
-    "int8": "bigint",
-    "numeric": "numeric",
-    "float4": "real",
-    "float8": "double precision",
-    "bool": "boolean",
-    "date": "date",
-    "time": "time without time zone",
-    "timestamp": "timestamp without time zone",
-    "timestamptz": "timestamp with time zone",
-    "uuid": "uuid",
-    "json": "json",
-    "jsonb": "jsonb",
-    "bytea": "bytea",
-}
-_BYTEWISE: Final = frozenset({"C", "POSIX", "default", "ucs_basic", "pg_c_utf8"})
+BYTEWISE: Final = frozenset({"C", "POSIX", "default", "ucs_basic", "pg_c_utf8"})
 _C = enums.ConstrType
 _HARMLESS: Final = frozenset(
     {
@@ -56,28 +36,9 @@ _HARMLESS: Final = frozenset(
 )
 
 
-def declared_type(node: ast.TypeName) -> SqlType | None:
-    """The type that a definition names; None where Sealwire does not know it (serial, enums, domains, intervals)."""
-    names = [part.sval for part in node.names or ()]
-    if len(names) == 2 and names[0] == "pg_catalog":
-        names = names[1:]
-    if len(names) != 1 or node.setof or node.pct_type or names[0] not in _TYPE_NAMES:
-        return None
-    facts = BY_NAME[_TYPE_NAMES[names[0]]]
-    modifiers = []
-    for modifier in node.typmods or ():
-        if not (isinstance(modifier, ast.A_Const) and isinstance(modifier.val, ast.Integer)):
-            return None
-        modifiers.append(modifier.val.ival or 0)
-    try:
-        return SqlType(facts, typmod_of(facts, tuple(modifiers)), bool(node.arrayBounds))
-    except ValueError:
-        return None
-
-
 def written(node: ast.TypeName) -> str:
     """A type as an error message names it."""
-    kind = declared_type(node)
+    kind = type_of_name(node)
     return str(kind) if kind is not None else ".".join(part.sval for part in node.names or ())
 
 
@@ -87,7 +48,7 @@ def sealed_type_name() -> ast.TypeName:
     )
 
 
-def comparable(one: SealedColumn, other: SealedColumn) -> bool:
+def interchangeable(one: SealedColumn, other: SealedColumn) -> bool:
     """True: the values of both columns are interchangeable, byte for byte."""
     return one.domain == other.domain and one.scheme is other.scheme and one.type.family is other.type.family
 
@@ -138,7 +99,7 @@ class Table:
             self.attributes[attribute.name] = attribute
             if (column := sealed.get(attribute.name)) is not None:
                 own = self.policy.get(attribute.name)
-                if own is not None and not comparable(own, column):
+                if own is not None and not interchangeable(own, column):
                     raise Refused(
                         f'column "{own.name}" would hold values of "{column.name}", but their keys differ',
                         hint=f'give both the same "join:", "search:" and type in columns.yaml, or leave out "{own.name}"',
@@ -189,7 +150,7 @@ class Table:
 def define_column(table: Table, node: ast.ColumnDef) -> None:
     """One column of CREATE TABLE or ADD COLUMN: gives it the physical type, without looking at its constraints."""
     name = node.colname
-    kind = None if node.typeName is None else declared_type(node.typeName)
+    kind = None if node.typeName is None else type_of_name(node.typeName)
     column = table.policy.get(name) or table.sealed.get(name)
     if column is None or node.typeName is None:
         if node.typeName is not None:
@@ -204,7 +165,7 @@ def define_column(table: Table, node: ast.ColumnDef) -> None:
         )
     if node.collClause is not None:
         collation = node.collClause.collname[-1].sval
-        if collation not in _BYTEWISE:
+        if collation not in BYTEWISE:
             raise Refused(
                 f'sealed column "{column.name}" cannot have collation "{collation}": it compares bytewise',
                 hint='use COLLATE "C", or none',
@@ -262,8 +223,14 @@ def constrain(table: Table, node: ast.Constraint, column_name: str | None = None
 
 def seal_default(table: Table, column: SealedColumn, slot: Slot) -> None:
     """DEFAULT of a sealed column: a literal, sealed once; NULL is none."""
-    flow = analyse_expression(table.task.context, slot, table.scope())
-    assign(table.task.context, flow, column, slot)
+    store(table.task, column, slot, table.scope())
+
+
+def store(task: Task, column: SealedColumn, slot: Slot, scope: Scope) -> None:
+    """Seals the literal at `slot` as PostgreSQL would store it into `column`."""
+    position = place(getattr(slot.get(), "location", None))
+    flow = analyse_expression(task.context, slot, scope)
+    assign(task.context, flow, Sealed(column, column.type), column.column, position)
 
 
 def require_equality(column: SealedColumn, what: str, location: int | None = None) -> None:
@@ -296,7 +263,7 @@ def _reference(table: Table, node: ast.Constraint, column_name: str | None) -> N
         other = target_sealed.get(wanted[number]) if number < len(wanted) else None
         if column is None and other is None:
             continue
-        if column is None or other is None or not comparable(column, other):
+        if column is None or other is None or not interchangeable(column, other):
             mine = column.name if column else f"{table.qualified}.{name}"
             yours = other.name if other else f"{node.pktable.relname}.{wanted[number] if number < len(wanted) else '?'}"
             raise Refused(
@@ -397,7 +364,7 @@ def partition_by(table: Table, node: ast.PartitionSpec) -> None:
                     position=place(element.location),
                 )
             if element.collation is not None:
-                if element.collation[-1].sval not in _BYTEWISE:
+                if element.collation[-1].sval not in BYTEWISE:
                     raise Refused(f'sealed column "{column.name}" compares bytewise and takes no other collation')
                 element.collation = None
                 table.task.context.edited = True
@@ -417,10 +384,9 @@ def partition_bound(task: Task, parent: Relation, node: ast.PartitionBoundSpec) 
     scope = scope_of_relation(task.context, parent)
     if (column := key[0]) is not None:
         for index in range(len(node.listdatums or ())):
-            slot = Slot(node, "listdatums", index)
-            assign(task.context, analyse_expression(task.context, slot, scope), column, slot)
-    for column, *datums in zip(key, node.lowerdatums or (), node.upperdatums or (), strict=False):
-        for datum in datums:
-            if column is not None and datum.value is not None:
-                slot = Slot(datum, "value")
-                assign(task.context, analyse_expression(task.context, slot, scope), column, slot)
+            store(task, column, Slot(node, "listdatums", index), scope)
+    for name in ("lowerdatums", "upperdatums"):
+        for index, datum in enumerate(getattr(node, name) or ()):
+            column = key[index] if index < len(key) else None
+            if column is not None and not isinstance(datum, ast.ColumnRef):  # MINVALUE and MAXVALUE are
+                store(task, column, Slot(node, name, index), scope)

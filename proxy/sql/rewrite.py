@@ -111,11 +111,7 @@ def same(left: Any, right: Any) -> bool:
                 return False
         return True
     if isinstance(left, (tuple, list)):
-        return (
-            isinstance(right, (tuple, list))
-            and len(left) == len(right)
-            and all(map(_SAME, left, right))
-        )
+        return isinstance(right, (tuple, list)) and len(left) == len(right) and all(map(_SAME, left, right))
     return type(left) is type(right) and bool(left == right)
 
 

@@ -33,7 +33,6 @@ def inner(task: Task, node: ast.Node) -> NoReturn:
     raise Refused(f"{type(node).__name__} is not a statement of its own")
 
 
-
 RULES: Final[dict[type[ast.Node], Rule]] = {
     # Queries and changes.
     ast.SelectStmt: Rule("SELECT", utility.query),
@@ -105,7 +104,7 @@ RULES: Final[dict[type[ast.Node], Rule]] = {
     ast.CreateRangeStmt: Rule("CREATE TYPE", None, DDL),
     ast.AlterTypeStmt: Rule("ALTER TYPE", None, DDL),
     ast.CreateDomainStmt: Rule("CREATE DOMAIN", None, DDL),
-    ast.AlterDomainStmt: Rule("ALTER DOMAIN", ddl_code.alter_domain, DDL),
+    ast.AlterDomainStmt: Rule("ALTER DOMAIN", None, DDL),
     ast.DefineStmt: Rule("CREATE", None, DDL),
     ast.CreateCastStmt: Rule("CREATE CAST", None, DDL),
     ast.CreateTransformStmt: Rule("CREATE TRANSFORM", None, DDL),

@@ -83,9 +83,7 @@ def mentions(node: Any, catalog: Catalog, path: SearchPath) -> Mentions:
     return found
 
 
-def _visible(
-    clause: ast.WithClause, ctes: frozenset[str], pending: list[tuple[Any, frozenset[str]]]
-) -> frozenset[str]:
+def _visible(clause: ast.WithClause, ctes: frozenset[str], pending: list[tuple[Any, frozenset[str]]]) -> frozenset[str]:
     """Queues the queries of a WITH clause, each with the names it sees; returns what the statement below it sees."""
     everyone = ctes | {cte.ctename for cte in clause.ctes}
     seen = ctes

@@ -27,8 +27,19 @@ _RUN_TEXT: Final = re.compile(
 )
 # Set in every transaction by pools and frameworks; the second line is reported by ParameterStatus.
 _HARMLESS: Final = frozenset(
-    """statement_timeout lock_timeout idle_in_transaction_session_timeout transaction_timeout work_mem
-    application_name timezone datestyle intervalstyle client_encoding standard_conforming_strings""".split()
+    [
+        "statement_timeout",
+        "lock_timeout",
+        "idle_in_transaction_session_timeout",
+        "transaction_timeout",
+        "work_mem",
+        "application_name",
+        "timezone",
+        "datestyle",
+        "intervalstyle",
+        "client_encoding",
+        "standard_conforming_strings",
+    ]
 )
 _WORD: Final = re.compile(r"\w+")
 
@@ -63,9 +74,9 @@ class Task:
         for call in found.functions:
             if _name_of(call)[-1] == "set_config":
                 setting = call.args[0] if call.args else None
-                if not (isinstance(setting, ast.A_Const) and isinstance(setting.val, ast.String)):
-                    self.effects |= Effect.SETTINGS
-                elif matters(setting.val.sval):
+                if not (isinstance(setting, ast.A_Const) and isinstance(setting.val, ast.String)) or matters(
+                    setting.val.sval
+                ):
                     self.effects |= Effect.SETTINGS
         return found
 
@@ -84,9 +95,7 @@ class Task:
         if self.policy and found.unknown:
             node = min(found.unknown, key=lambda item: item.location or 0)
             name = f"{node.schemaname}.{node.relname}" if node.schemaname else node.relname
-            raise Refused(
-                f'relation "{name}" does not exist', position=place(node.location), sqlstate="42P01"
-            )
+            raise Refused(f'relation "{name}" does not exist', position=place(node.location), sqlstate="42P01")
 
     def refuse_text_runners(self, found: Mentions) -> None:
         """Raises Refused for a call that runs SQL text or reads a table by name where that may be a sealed one."""
@@ -159,7 +168,7 @@ class Task:
             results=results,
             effects=self.effects,
             copy=copy,
-            tables=frozenset(context.tables),
+            tables=frozenset(context.tables - {0}),  # 0: a table that is only being defined
             tag=self.tag,
         )
 

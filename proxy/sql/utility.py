@@ -170,5 +170,3 @@ def do(task: Task, node: ast.DoStmt) -> Plan:
             hint="run its statements one by one from the application",
         )
     return task.forward()
-
-

@@ -55,7 +55,7 @@ def _copy_table(task: Task, node: ast.CopyStmt) -> Plan:
     if relation.kind not in ("r", "p", "f"):
         raise Refused(
             f'COPY of "{relation.qualified}" is not supported: it shows sealed columns',
-            hint=f"use COPY (SELECT * FROM {relation.name}) TO STDOUT, or copy the table below it",
+            hint="use COPY (SELECT ...) TO STDOUT, or copy the table below it",
             position=place(node.relation.location),
         )
     names = _names(relation, node)

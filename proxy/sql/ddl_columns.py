@@ -102,7 +102,7 @@ class Table:
                 if own is not None and not interchangeable(own, column):
                     raise Refused(
                         f'column "{own.name}" would hold values of "{column.name}", but their keys differ',
-                        hint=f'give both the same "join:", "search:" and type in columns.yaml, or leave out "{own.name}"',
+                        hint='give both the same "join:", "search:" and type in columns.yaml, or leave the child out',
                     )
                 self.sealed[attribute.name] = own or column
         self._scope = None
@@ -159,7 +159,8 @@ def define_column(table: Table, node: ast.ColumnDef) -> None:
     table.require_domain(column)
     if kind != column.type:
         raise Refused(
-            f'column "{table.qualified}.{name}" is declared as {written(node.typeName)}, but as {column.type} in the policy',
+            f'column "{table.qualified}.{name}" is declared as {written(node.typeName)}, '
+            f"but is {column.type} in the policy",
             hint="make both the same: the policy's type is what applications see",
             position=place(node.typeName.location),
         )

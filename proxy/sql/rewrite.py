@@ -55,7 +55,7 @@ def render(node: ast.Node, markers: Sequence[str]) -> tuple[tuple[str, ...], tup
     if not faithful:
         raise Refused(
             "this statement uses syntax that cannot be rewritten faithfully",
-            hint="It touches sealed columns, so its literals or parameters must be replaced; write it in a simpler way.",
+            hint="It touches sealed columns, so its literals or parameters must be replaced: write it simpler",
         )
     return _cut(text, markers, node)
 

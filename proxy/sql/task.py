@@ -25,9 +25,9 @@ DDL_AND_PATH: Final = Effect.CATALOG | Effect.SETTINGS
 _RUN_TEXT: Final = re.compile(
     r"(query|table|cursor|schema|database)_to_xml(_?schema)?(_and_xmlschema)?|ts_stat|ts_rewrite|dblink.*|crosstab.*"
 )
-# Set in every transaction by pools and frameworks; the second line is reported by ParameterStatus.
+# Set in every transaction by pools and frameworks, or reported by ParameterStatus.
 _HARMLESS: Final = frozenset(
-    [
+    {
         "statement_timeout",
         "lock_timeout",
         "idle_in_transaction_session_timeout",
@@ -39,7 +39,7 @@ _HARMLESS: Final = frozenset(
         "intervalstyle",
         "client_encoding",
         "standard_conforming_strings",
-    ]
+    }
 )
 _WORD: Final = re.compile(r"\w+")
 
@@ -72,12 +72,8 @@ class Task:
         """What the statement, or a part of it, names; the effects of set_config() are noted in passing."""
         found = mentions(self.node if node is None else node, self.catalog, self.path)
         for call in found.functions:
-            if _name_of(call)[-1] == "set_config":
-                setting = call.args[0] if call.args else None
-                if not (isinstance(setting, ast.A_Const) and isinstance(setting.val, ast.String)) or matters(
-                    setting.val.sval
-                ):
-                    self.effects |= Effect.SETTINGS
+            if _name_of(call)[-1] == "set_config" and _may_matter(call):
+                self.effects |= Effect.SETTINGS
         return found
 
     def sealed_mention(self, found: Mentions) -> Relation | None:
@@ -180,6 +176,12 @@ class Task:
 def matters(setting: str) -> bool:
     """False for settings that no analysis and no codec depends on, or that the server reports by itself."""
     return "." not in setting and setting.lower() not in _HARMLESS
+
+
+def _may_matter(call: ast.FuncCall) -> bool:
+    setting = call.args[0] if call.args else None
+    is_literal = isinstance(setting, ast.A_Const) and isinstance(setting.val, ast.String)
+    return not is_literal or matters(setting.val.sval)
 
 
 def place(location: int | None) -> int | None:

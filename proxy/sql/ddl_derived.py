@@ -52,7 +52,7 @@ def _derive(task: Task, query: ast.SelectStmt, into: ast.IntoClause, whole: ast.
     columns = analyse_query(task.context, query)
     if is_view:
         for name, flow in columns:
-            if isinstance(flow, Sealed) and flow.origin is None:
+            if isinstance(flow, Sealed) and not _is_stored_as_sealed(task, flow):
                 raise _cannot_follow(table, name)
     else:
         _require_policy(table, _renamed(columns, into), place(into.rel.location))
@@ -76,7 +76,7 @@ def _require_policy(table: Table, columns: Columns, position: int | None) -> Non
         own = table.policy.get(name)
         if isinstance(flow, Sealed):
             require_cover(table, name, flow.column, position)
-            if flow.origin is None:
+            if not _is_stored_as_sealed(table.task, flow):
                 raise Refused(
                     f'column "{table.qualified}.{name}" would be computed from sealed values',
                     hint="create the table first, then INSERT ... SELECT",
@@ -96,6 +96,16 @@ def _require_policy(table: Table, columns: Columns, position: int | None) -> Non
             )
         elif not isinstance(flow, (Plain, Opaque)) and not (isinstance(flow, Open) and _is_plain(flow)):
             raise Refused(f'column "{table.qualified}.{name}" cannot be made of sealed values', position=position)
+
+
+def _is_stored_as_sealed(task: Task, flow: Sealed) -> bool:
+    """Whether the new column would have the type sealwire.sealed: what coalesce() and the like return is bytea."""
+    if flow.origin is None or flow.is_array:
+        return False
+    relation = task.catalog.by_oid.get(flow.origin[0])
+    return relation is not None and any(
+        attribute.number == flow.origin[1] and task.catalog.is_sealed(attribute) for attribute in relation.attributes
+    )
 
 
 def _is_plain(flow: Open) -> bool:

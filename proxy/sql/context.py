@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from pglast import ast
 
@@ -18,6 +19,9 @@ from proxy.pgtypes import UNKNOWN_OID, Family
 from proxy.sql.catalog import Catalog, SearchPath
 from proxy.sql.flow import Columns, Kind, Leaf
 from proxy.sql.plan import LiteralSlot, Sealing, ServerParam
+
+if TYPE_CHECKING:
+    from proxy.sql.scopes import Cte
 
 
 class Context:
@@ -48,6 +52,10 @@ class Context:
         """Columns of the views met so far; None: none of its columns can be sealed."""
         self.subquery_names: dict[int, str] = {}
         """id() of a scalar subquery's node -> name of its column, for naming."""
+        self.view_targets: dict[tuple[int, int], bool] = {}
+        """(view OID, attribute number) of a sealed view column -> True where it is a plain column of a table."""
+        self.recursive: Cte | None = None
+        """The WITH query whose outermost statement is about to be analysed."""
         self._params: list[Leaf] = []
         self._key = secrets.token_hex(16)
 
@@ -99,6 +107,9 @@ class Context:
         """
         if all(leaf.sealing is None for leaf in self._params):
             return None
+        for leaf in self._params:
+            if leaf.is_neutral:
+                self._follow(leaf)
         count = max(len(self.param_types), max(leaf.number for leaf in self._params))
         server: list[ServerParam | None] = [None] * count
         numbers: dict[tuple[int, Sealing | None], int] = {}
@@ -122,6 +133,12 @@ class Context:
             if number != leaf.number:
                 self._renumber(leaf, number)
         return tuple(param or ServerParam(index) for index, param in enumerate(server))
+
+    def _follow(self, leaf: Leaf) -> None:
+        for other in self._params:
+            if other.number == leaf.number and other.sealing is not None and not other.is_neutral:
+                self.seal(leaf, other.sealing)
+                return
 
     def _renumber(self, leaf: Leaf, number: int) -> None:
         node = leaf.slot.get()

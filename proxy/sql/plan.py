@@ -28,6 +28,10 @@ class Use(enum.Enum):
     COMPARE = "compare"
     """Met by =, <>, IN, <, BETWEEN...: no modifier is enforced; a value that the column cannot hold (too long, out of
     range, finer than its scale) becomes a probe that compares as the value would and equals nothing stored."""
+    CARRY = "carry"
+    """Stands beside stored values and may be shown as one of them: coalesce, CASE, UNION, VALUES, lag's default... The
+    column's modifier is neither applied nor enforced: a value that storing it in the column would change (too long,
+    rounded, a numeric of another scale) is refused, since the result would not show it as PostgreSQL does."""
     PREFIX_LOW = "prefix low"
     """LIKE 'x%' on an ordered text column, rewritten to `>= low AND < high`: the smallest value with the prefix."""
     PREFIX_HIGH = "prefix high"

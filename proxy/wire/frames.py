@@ -144,6 +144,11 @@ class Splitter:
         """True when no byte is held and no message is half-way through."""
         return self._at == len(self._buffer) and not self._rest and not self._missing
 
+    @property
+    def in_message(self) -> bool:
+        """True while a message that passes has come out in part: nothing may be put in between."""
+        return self._pass_next or (self._rest > 0 and not self._skipping)
+
     def feed(self, data: bytes) -> None:
         """Take bytes. The caller takes items until there are none before it feeds again, or lets the buffer grow."""
         if self._missing:

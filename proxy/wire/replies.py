@@ -90,6 +90,11 @@ class Replies(Generic[T]):
         """What the next answer belongs to."""
         return self._entries[0] if self._entries else None
 
+    @property
+    def awaits_ready(self) -> bool:
+        """Something that ReadyForQuery answers has been sent: whatever is at the head, its batch is complete."""
+        return any(kind in (Kind.SYNC, Kind.QUERY, Kind.FUNCTION_CALL) for kind, _ in self._entries)
+
     def push(self, kind: Kind, context: T) -> None:
         """A message was sent. While skipping only Sync is sent: all else would be ignored by the server."""
         if self.skipping:

@@ -13,6 +13,7 @@ from pglast import ast, enums
 from proxy.errors import Refused
 from proxy.sql import ddl_derived
 from proxy.sql.changes import analyse_change
+from proxy.sql.ddl_columns import refuse_unlisted
 from proxy.sql.flow import Columns
 from proxy.sql.plan import Effect, Plan
 from proxy.sql.queries import analyse_query, openings
@@ -40,6 +41,9 @@ def analysed(task: Task, node: Tree) -> Columns | None:
             )
     if task.sealed_mention(found) is None:
         return None
+    for _, relation in found.relations:
+        if relation.kind in ("r", "p", "f") and task.carries(relation):
+            refuse_unlisted(task, relation)
     if isinstance(node, ast.SelectStmt):
         return analyse_query(task.context, node)
     return analyse_change(task.context, node)
@@ -47,9 +51,7 @@ def analysed(task: Task, node: Tree) -> Columns | None:
 
 def query(task: Task, node: Tree) -> Plan:
     """SELECT, VALUES, TABLE, and SELECT INTO, which is CREATE TABLE AS."""
-    first = node
-    while first.larg is not None:
-        first = first.larg
+    first = leftmost(node)
     if first.intoClause is not None:
         task.effects |= DDL_AND_PATH
         return ddl_derived.select_into(task, node, first)
@@ -74,15 +76,17 @@ def explain(task: Task, node: Tree) -> Plan:
         inner = inner.query
     elif isinstance(inner, ast.RefreshMatViewStmt):
         return task.forward()
-    if _into(inner):
+    if isinstance(inner, ast.SelectStmt) and (first := leftmost(inner)).intoClause is not None:
         task.effects |= DDL_AND_PATH
+        return ddl_derived.select_into(task, inner, first)
     return task.forward() if analysed(task, inner) is None else task.plan(node)
 
 
-def _into(node: Tree) -> bool:
-    while isinstance(node, ast.SelectStmt) and node.larg is not None:
+def leftmost(node: Tree) -> Tree:
+    """The first query of a set operation: the one that holds the INTO."""
+    while node.larg is not None:
         node = node.larg
-    return isinstance(node, ast.SelectStmt) and node.intoClause is not None
+    return node
 
 
 def prepare(task: Task, node: Tree) -> Plan:

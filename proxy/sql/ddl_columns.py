@@ -20,7 +20,7 @@ from proxy.sql.expressions import analyse_expression
 from proxy.sql.flow import Row, Sealed, Slot
 from proxy.sql.meeting import assign
 from proxy.sql.scopes import Scope, scope_of_relation
-from proxy.sql.survey import Tree
+from proxy.sql.survey import Tree, children_of
 from proxy.sql.task import Task, place
 
 BYTEWISE: Final = frozenset({"C", "POSIX", "default", "ucs_basic", "pg_c_utf8"})
@@ -33,6 +33,8 @@ _HARMLESS: Final = frozenset(
         _C.CONSTR_ATTR_NOT_DEFERRABLE,
         _C.CONSTR_ATTR_DEFERRED,
         _C.CONSTR_ATTR_IMMEDIATE,
+        _C.CONSTR_ATTR_ENFORCED,
+        _C.CONSTR_ATTR_NOT_ENFORCED,
     }
 )
 
@@ -343,19 +345,19 @@ def _exclusion(table: Table, node: Tree) -> None:
 
 
 def column_names(node: Any) -> Iterator[str]:
-    """Every name in an expression or index element that may be a column, a whole row ("*") or a table."""
+    """Every name in an expression or index element that may be a column, a whole row ("*", or the table's name)."""
     pending = [node]
     while pending:
         item = pending.pop()
         if isinstance(item, ast.ColumnRef):
-            yield from map(_part, item.fields or ())
+            yield _part((item.fields or ("",))[-1])
         elif isinstance(item, (ast.IndexElem, ast.StatsElem, ast.PartitionElem)) and item.name is not None:
             yield item.name
         elif isinstance(item, ast.A_Indirection):
-            yield from map(_part, item.indirection or ())
+            yield _part((item.indirection or ("",))[-1])
             pending.append(item.arg)
         elif isinstance(item, ast.Node):
-            pending.extend(getattr(item, slot) for slot in item)
+            pending.extend(getattr(item, slot) for slot in children_of(item))
         elif isinstance(item, (tuple, list)):
             pending.extend(item)
 

@@ -23,6 +23,20 @@ from proxy.sql.task import DDL_AND_PATH, Task, matters, place
 _UNDO: Final = Effect.TRANSACTION | Effect.SETTINGS | Effect.CATALOG
 
 
+_TAGS: Final = {
+    enums.TransactionStmtKind.TRANS_STMT_BEGIN: "BEGIN",
+    enums.TransactionStmtKind.TRANS_STMT_START: "START TRANSACTION",
+    enums.TransactionStmtKind.TRANS_STMT_COMMIT: "COMMIT",
+    enums.TransactionStmtKind.TRANS_STMT_ROLLBACK: "ROLLBACK",
+    enums.TransactionStmtKind.TRANS_STMT_SAVEPOINT: "SAVEPOINT",
+    enums.TransactionStmtKind.TRANS_STMT_RELEASE: "RELEASE",
+    enums.TransactionStmtKind.TRANS_STMT_ROLLBACK_TO: "ROLLBACK",
+    enums.TransactionStmtKind.TRANS_STMT_PREPARE: "PREPARE TRANSACTION",
+    enums.TransactionStmtKind.TRANS_STMT_COMMIT_PREPARED: "COMMIT PREPARED",
+    enums.TransactionStmtKind.TRANS_STMT_ROLLBACK_PREPARED: "ROLLBACK PREPARED",
+}
+
+
 def analysed(task: Task, node: Tree) -> Columns | None:
     """The columns that a query or change returns; None: it mentions no sealed relation and passes as it is.
 
@@ -134,6 +148,7 @@ def deallocate(task: Task, node: Tree) -> Plan:
 
 def transaction(task: Task, node: Tree) -> Plan:
     """ROLLBACK TO may undo DDL and settings; what the end of a transaction undoes, the session knows."""
+    task.tag = _TAGS.get(node.kind, task.tag)
     if node.kind in (
         enums.TransactionStmtKind.TRANS_STMT_ROLLBACK_TO,
         enums.TransactionStmtKind.TRANS_STMT_COMMIT_PREPARED,

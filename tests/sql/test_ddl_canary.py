@@ -1,4 +1,4 @@
-"""A literal that meets a sealed column in a definition, wherever one can stand: cut out, or the statement is refused."""
+"""A literal that meets a sealed column in a definition, wherever one can stand: cut out, or else refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from tests.sql.ddl_server import column, policy_of
 from tests.sql.test_analyse import PATH, SEALED, catalog_of, relation
 
 POLICY = policy_of(
-    *(column(f"public.{table}.email", "text", "equality", domain="mail") for table in ("t", "parted", "v", "n", "made")),
+    *(
+        column(f"public.{table}.email", "text", "equality", domain="mail")
+        for table in ("t", "parted", "v", "n", "made")
+    ),
     *(column(f"public.{table}.born", "text", "order", domain="born") for table in ("t", "ranged", "n")),
     column("public.t.notes", "text"),
     column("public.n.notes", "text"),

@@ -187,8 +187,7 @@ class Context:
     def _undecided(self, number: int, leaves: list[Leaf]) -> Refused:
         column = next(leaf.sealing.column for leaf in leaves if leaf.sealing is not None)
         return Refused(
-            f'parameter ${number} is compared or stored with sealed column "{column.name}" and with values whose type '
-            "may differ",
+            f'parameter ${number} meets sealed column "{column.name}" and with values whose type may differ',
             hint=f"cast every use of it to one type, such as ${number}::{column.type.unmodified}, "
             "or send it as two parameters",
             position=self.position(leaves[-1].location),

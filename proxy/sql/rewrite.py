@@ -9,7 +9,7 @@ Comments are no part of the tree, so none survives.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from pglast import ast, parse_sql
@@ -57,36 +57,21 @@ def render(node: ast.Node, markers: Sequence[str]) -> tuple[tuple[str, ...], tup
             "this statement uses syntax that cannot be rewritten faithfully",
             hint="It touches sealed columns, so its literals or parameters must be replaced: write it simpler",
         )
-    return _cut(text, markers, node)
+    return _cut(text, markers)
 
 
-def _cut(text: str, markers: Sequence[str], node: ast.Node) -> tuple[tuple[str, ...], tuple[int, ...]]:
+def _cut(text: str, markers: Sequence[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:
     if not markers:
         return (text,), ()
     index = {marker: number for number, marker in enumerate(markers)}
-    parts = re.split("(" + "|".join(re.escape(f"'{marker}'") for marker in markers) + ")", text)
-    order = tuple(index[part[1:-1]] for part in parts[1::2])
-    pieces = tuple(parts[0::2])
-    # Nothing else may look like a marker: each place cut out is a string constant of the tree, and none is left over.
-    constants = [value for value in _strings(node) if any(marker in value for marker in markers)]
-    remains = any(marker in piece for marker in markers for piece in pieces)
-    if remains or sorted(constants) != sorted(markers[number] for number in order) or set(order) != set(index.values()):
+    # A constant of its own is neither prefixed (E'', X'') nor part of a longer constant or name, whose quotes would
+    # stand doubled or beside it.
+    whole = "|".join(map(re.escape, markers))
+    parts = re.split(rf"(?<![\w'\"$])'({whole})'(?!['\"])", text)
+    pieces, order = tuple(parts[0::2]), tuple(index[part] for part in parts[1::2])
+    if set(order) != set(index.values()) or any(marker in piece for marker in markers for piece in pieces):
         raise Refused("this statement's literals cannot be told apart from Sealwire's own marks")
     return pieces, order
-
-
-def _strings(node: ast.Node) -> Iterable[str]:
-    """The values of all string constants of the tree."""
-    pending: list[Any] = [node]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, ast.A_Const):
-            if isinstance(item.val, ast.String) and item.val.sval is not None:
-                yield item.val.sval
-        elif isinstance(item, ast.Node):
-            pending.extend(getattr(item, slot) for slot in item)
-        elif isinstance(item, (tuple, list)):
-            pending.extend(item)
 
 
 def same(left: Any, right: Any) -> bool:

@@ -146,6 +146,7 @@ class Backend:
             self._fail_block = False
             if c.status == b"T" and not c.replies and c.batch_empty and not c.client.in_message:
                 c.poison(None)
+                c.discarding = False
                 c.send(Kind.SYNC, messages.SYNC, Expectation())
                 return
         c.muted = False
@@ -180,8 +181,8 @@ class Backend:
             expectation.injection.failed(raw)
             if not expectation.injection.own_sync:
                 self._tell(expectation, raw)
-        else:
-            self._tell(expectation, self._shown(expectation, fields, raw))
+        elif not c.muted and (expectation.in_script or not expectation.swallow):
+            c.to_client.append(self._shown(expectation, fields, raw))
         self._copy_over()
         if not ends:
             return

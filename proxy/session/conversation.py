@@ -62,7 +62,7 @@ class Expectation:
     """The message, or of a Query the statement behind `plans`, is the poison in place of what is refused."""
     injection: Injection | None = None
     swallow: bool = False
-    """No answer reaches the client."""
+    """No answer reaches the client; but errors do where `in_script`."""
     prepared: Prepared | None = None
     portal: Portal | None = None
     index: int = 0
@@ -134,9 +134,10 @@ class Conversation:
         self.batch_empty = True
         """Nothing was sent since the last message that ReadyForQuery answers."""
         self.discarding = False
-        """The client was told of an error that the server does not know of: what it sends up to Sync is dropped."""
+        """The batch has failed, or will have when the server gets there: what the client sends up to Sync is dropped."""
         self.muted = False
-        """... and what the server answers up to ReadyForQuery is dropped."""
+        """The client was told of an error that the server does not know of: what the server answers up to ReadyForQuery
+        is dropped."""
         self.copy = Copy.NONE
         self.fatal_relayed = False
         self.closing = False
@@ -156,6 +157,8 @@ class Conversation:
             self.batch_empty = False
 
     def poison(self, refusal: Refused | None) -> None:
-        """Make the server fail here, as the message in whose place this goes would have. None: unseen by the client."""
+        """Make the server fail here, as the message in whose place this goes would have. None: unseen by the client.
+        What follows up to Sync would be skipped by the server, so it need not be sent."""
         raw = messages.build_parse(messages.Parse(b"sealwire.refused", POISON.encode(), ()))
         self.send(Kind.PARSE, raw, Expectation(refusal=refusal, swallow=refusal is None))
+        self.discarding = True

@@ -50,10 +50,10 @@ class Backend:
             self._error(item.raw)
         else:
             self._answer(item.type, item.raw)
-        self._set_passing()
+        self.regulate()
 
-    def _set_passing(self) -> None:
-        """Rows that nobody has to look into are forwarded in runs."""
+    def regulate(self) -> None:
+        """Rows that nobody has to look into are forwarded in runs. To be called when questions have been asked."""
         c = self._c
         head = c.replies.head
         passing = False

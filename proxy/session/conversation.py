@@ -134,7 +134,7 @@ class Conversation:
         self.batch_empty = True
         """Nothing was sent since the last message that ReadyForQuery answers."""
         self.discarding = False
-        """The batch has failed, or will have when the server gets there: what the client sends up to Sync is dropped."""
+        """The batch has failed, or will when the server gets there: what the client sends up to Sync is dropped."""
         self.muted = False
         """The client was told of an error that the server does not know of: what the server answers up to ReadyForQuery
         is dropped."""

@@ -29,7 +29,15 @@ from proxy.pgtypes import SqlType
 _PAYLOAD_MARK: Final = b"SWK1"
 _MAX_FILE: Final = 16 * 1024 * 1024
 
+
+def _strict_base64(text: object) -> bytes:
+    if not isinstance(text, str):
+        raise ValueError("must be text")  # noqa: TRY004  # pydantic turns ValueError into its own, TypeError it lets pass
+    return base64.b64decode(text, validate=True)
+
+
 KeyId = Annotated[int, pydantic.Field(strict=True, ge=1, le=MAX_KEY_ID)]
+Base64 = Annotated[bytes, pydantic.BeforeValidator(_strict_base64)]
 
 
 class _Strict(pydantic.BaseModel):
@@ -46,7 +54,7 @@ class KeyEntry(_Strict):
     provider: str
     provider_key: str
     """The provider's name for the master key that wrapped this one."""
-    wrapped: pydantic.Base64Bytes = pydantic.Field(repr=False)
+    wrapped: Base64 = pydantic.Field(repr=False)
 
 
 class _File(_Strict):
@@ -171,7 +179,12 @@ def _parse(path: Path, content: bytes) -> _File:
 def _unwrap(path: Path, entry: KeyEntry, provider: MasterKeyProvider) -> bytes:
     if entry.provider != provider.name:
         raise KeyringError(f"key {entry.id} needs provider {entry.provider!r}, not {provider.name!r}", path=path)
-    payload = provider.unwrap(entry.wrapped, entry.provider_key)
+    try:
+        payload = provider.unwrap(entry.wrapped, entry.provider_key)
+    except KeyringError as error:
+        if error.path is not None:
+            raise
+        raise KeyringError(f"key {entry.id}: {error.message}", path=path) from None
     expected = _payload(entry.id)
     if len(payload) != len(expected) + KEY_SIZE or not payload.startswith(expected):
         raise KeyringError(f"key {entry.id} is damaged: what is wrapped belongs to another key", path=path)

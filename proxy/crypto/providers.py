@@ -30,7 +30,10 @@ _HEX: Final = re.compile(rb"[0-9A-Fa-f]{64}")
 
 
 class MasterKeyProvider(Protocol):
-    """Holds a master key, or the way to one. Every method raises KeyringError, with one clear line."""
+    """Holds a master key, or the way to one. Every method raises KeyringError, with one clear line.
+
+    The error's `path` is the provider's own file, where that is at fault; without one, the keyring adds its own.
+    """
 
     @property
     def name(self) -> str:
@@ -81,15 +84,17 @@ class FileProvider:
         try:
             return aes_key_unwrap(master, wrapped)
         except (InvalidUnwrap, ValueError):
-            raise KeyringError("does not unwrap the key: the keyring is damaged", path=self._path) from None
+            raise KeyringError("what is wrapped is damaged") from None
 
     def _read(self) -> bytes:
         try:
             # O_NONBLOCK: opening a FIFO must not wait for a writer
             descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            with os.fdopen(descriptor, "rb", buffering=0, closefd=True) as file:
-                self._check(os.fstat(file.fileno()))
-                return self._decode(file.read(_MAX_FILE).strip())
+            try:
+                self._check(os.fstat(descriptor))
+                return self._decode(os.read(descriptor, _MAX_FILE).strip())
+            finally:
+                os.close(descriptor)
         except FileNotFoundError:
             raise KeyringError("master key file does not exist; make it with: sealwire init", path=self._path) from None
         except OSError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from pglast import ast
 
@@ -18,6 +19,9 @@ from proxy.pgtypes import UNKNOWN_OID, Family
 from proxy.sql.catalog import Catalog, SearchPath
 from proxy.sql.flow import Columns, Kind, Leaf
 from proxy.sql.plan import LiteralSlot, Sealing, ServerParam
+
+if TYPE_CHECKING:
+    from proxy.sql.scopes import Cte
 
 
 class Context:
@@ -48,6 +52,10 @@ class Context:
         """Columns of the views met so far; None: none of its columns can be sealed."""
         self.subquery_names: dict[int, str] = {}
         """id() of a scalar subquery's node -> name of its column, for naming."""
+        self.view_targets: dict[tuple[int, int], bool] = {}
+        """(view OID, attribute number) of a sealed view column -> True where it is a plain column of a table."""
+        self.recursive: Cte | None = None
+        """The WITH query whose outermost statement is about to be analysed."""
         self._params: list[Leaf] = []
         self._key = secrets.token_hex(16)
 
@@ -99,6 +107,9 @@ class Context:
         """
         if all(leaf.sealing is None for leaf in self._params):
             return None
+        for leaf in self._params:
+            if leaf.is_neutral:
+                self._follow(leaf)
         count = max(len(self.param_types), max(leaf.number for leaf in self._params))
         server: list[ServerParam | None] = [None] * count
         numbers: dict[tuple[int, Sealing | None], int] = {}
@@ -123,6 +134,19 @@ class Context:
                 self._renumber(leaf, number)
         return tuple(param or ServerParam(index) for index, param in enumerate(server))
 
+    def _follow(self, leaf: Leaf) -> None:
+        first = next(other for other in self._params if other.number == leaf.number)
+        if first is leaf and leaf.source is None and not self.declared_type(leaf.number):
+            raise Refused(
+                f"could not determine data type of parameter ${leaf.number}",
+                position=self.position(leaf.location),
+                sqlstate="42P08",
+            )
+        for other in self._params:
+            if other.number == leaf.number and other.sealing is not None and not other.is_neutral:
+                self.seal(leaf, other.sealing)
+                return
+
     def _renumber(self, leaf: Leaf, number: int) -> None:
         node = leaf.slot.get()
         while isinstance(node, ast.TypeCast):
@@ -138,6 +162,16 @@ class Context:
         if all(leaf.sealing == leaves[0].sealing for leaf in leaves):
             return
         types = [leaf.sealing.client_type if leaf.sealing else leaf.type or leaf.plain_type for leaf in leaves]
+        for index, leaf in enumerate(leaves):
+            for other, kind in zip(leaves[:index], types[:index], strict=True):
+                mine = types[index]
+                if leaf.group and leaf.group == other.group and kind and mine and kind.oid != mine.oid:
+                    raise Refused(
+                        f"inconsistent types deduced for parameter ${number}",
+                        detail=f"{kind.unmodified} versus {mine.unmodified}",
+                        position=self.position(leaf.location),
+                        sqlstate="42P08",
+                    )
         first = types[0]
         if first is None or None in types:
             raise self._undecided(number, leaves)
@@ -153,8 +187,7 @@ class Context:
     def _undecided(self, number: int, leaves: list[Leaf]) -> Refused:
         column = next(leaf.sealing.column for leaf in leaves if leaf.sealing is not None)
         return Refused(
-            f'parameter ${number} is compared or stored with sealed column "{column.name}" and with values whose type '
-            "may differ",
+            f'parameter ${number} meets sealed column "{column.name}" and with values whose type may differ',
             hint=f"cast every use of it to one type, such as ${number}::{column.type.unmodified}, "
             "or send it as two parameters",
             position=self.position(leaves[-1].location),

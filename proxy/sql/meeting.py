@@ -15,7 +15,7 @@ from proxy.config import Scheme, SealedColumn
 from proxy.pgtypes import Family, SqlType
 from proxy.sql import refusals
 from proxy.sql.context import Context, bytea_cast
-from proxy.sql.conversions import BYTEA, common_type, common_typmod, comparable
+from proxy.sql.conversions import BYTEA, assignable, common_type, common_typmod, comparable, operand_type
 from proxy.sql.flow import PLAIN, Flow, Kind, Leaf, Opaque, Open, Plain, Row, Sealed, Unsealed, resolve_unknown
 from proxy.sql.plan import TEXT, Sealing, Use
 
@@ -30,7 +30,7 @@ OPERATORS: Final = {
 _UTF8_MAX: Final = 4
 
 
-def current(ctx: Context, flow: Flow, position: int | None) -> Flow:
+def current(flow: Flow, position: int | None) -> Flow:
     """The flow as it stands now: a column of literals that were sealed elsewhere is sealed."""
     if isinstance(flow, Unsealed):
         raise refusals.unsealed(flow.column, position)
@@ -48,10 +48,10 @@ def current(ctx: Context, flow: Flow, position: int | None) -> Flow:
 def use_as_plain(
     ctx: Context, flow: Flow, doing: str, position: int | None, kind: SqlType | None = None, hint: str | None = None
 ) -> None:
-    """The value goes where only plain values can go. `kind`: the type that an untyped parameter gets there, if known."""
+    """The value goes where only plain values can go. `kind`: the type that an untyped parameter gets there."""
     if isinstance(flow, Plain | Opaque):
         return
-    flow = current(ctx, flow, position)
+    flow = current(flow, position)
     if isinstance(flow, Sealed):
         raise (
             refusals.cannot(flow.column, doing, position, hint)
@@ -71,7 +71,7 @@ def require(ctx: Context, flow: Flow, scheme: Scheme, doing: str, position: int 
     """The values are grouped (EQUALITY) or sorted (ORDER): sealed ones need a scheme that carries it."""
     if isinstance(flow, Plain | Opaque):
         return
-    flow = current(ctx, flow, position)
+    flow = current(flow, position)
     if isinstance(flow, Sealed):
         if flow.is_array:
             raise refusals.cannot(flow.column, f"{doing} as an array", position)
@@ -90,7 +90,7 @@ def refuse_record(ctx: Context, flow: Row, position: int | None) -> None:
     """A whole-row value is one value of a composite type, whose operators see ciphertext."""
     if flow.is_record:
         for _, part in flow.fields:
-            if isinstance(part := current(ctx, part, position), Sealed):
+            if isinstance(part := current(part, position), Sealed):
                 raise refusals.whole_row(part.column, position)
 
 
@@ -105,14 +105,14 @@ def compare(ctx: Context, operator: str, left: Flow, right: Flow, position: int 
             compare(ctx, operator, a, b, position)
         return
     doing = f'compared with "{operator}"'
-    left, right = current(ctx, left, position), current(ctx, right, position)
+    left, right = current(left, position), current(right, position)
     if isinstance(left, Sealed):
         _compare_sealed(ctx, operator, left, right, doing, position)
     elif isinstance(right, Sealed):
         _compare_sealed(ctx, operator, right, left, doing, position)
     else:
-        use_as_plain(ctx, left, doing, position, _kind(right))
-        use_as_plain(ctx, right, doing, position, _kind(left))
+        use_as_plain(ctx, left, doing, position, operand_type(_kind(right)))
+        use_as_plain(ctx, right, doing, position, operand_type(_kind(left)))
 
 
 def _compare_sealed(ctx: Context, operator: str, sealed: Sealed, other: Flow, doing: str, position: int | None) -> None:
@@ -146,7 +146,7 @@ def _meets(sealed: Sealed, kind: SqlType) -> bool:
 def compare_any(ctx: Context, operator: str, left: Flow, right: Flow, position: int | None) -> None:
     """`left operator ANY/ALL (array)`."""
     doing = f'compared with "{operator}"'
-    left, right = current(ctx, left, position), current(ctx, right, position)
+    left, right = current(left, position), current(right, position)
     if isinstance(left, Sealed):
         check_operator(left, operator, doing, position)
         if isinstance(right, Sealed) and right.is_array:
@@ -166,9 +166,8 @@ def compare_any(ctx: Context, operator: str, left: Flow, right: Flow, position: 
 
 
 def _seal_elements(ctx: Context, operator: str, sealed: Sealed, array: Open, doing: str, position: int | None) -> None:
-    if array.type is not None:
-        if not array.type.is_array or not _meets(sealed, array.type.element):
-            raise refusals.no_operator(operator, sealed.type, array.type.element, position)
+    if array.type is not None and (not array.type.is_array or not _meets(sealed, array.type.element)):
+        raise refusals.no_operator(operator, sealed.type, array.type.element, position)
     if array.is_array:
         if array.is_shared or array.slot is None:
             raise refusals.meets_plain(sealed.column, doing, position)
@@ -265,7 +264,7 @@ def unify(
 ) -> Flow:
     """One result of several branches: coalesce, CASE, VALUES, set operations, ARRAY[...]; `construct` as PostgreSQL
     names it in errors."""
-    flows = [current(ctx, flow, position) for flow in flows]
+    flows = [current(flow, position) for flow in flows]
     base = next((flow for flow in flows if isinstance(flow, Sealed)), None)
     if base is None:
         return _unify_plain(ctx, flows, construct, doing, position)
@@ -289,25 +288,31 @@ def unify(
 
 def _unify_plain(ctx: Context, flows: Sequence[Flow], construct: str, doing: str, position: int | None) -> Flow:
     if all(isinstance(flow, Open) and not flow.is_array for flow in flows):
-        opens = [flow for flow in flows if isinstance(flow, Open)]
-        common = common_type([flow.type for flow in opens], construct, position) or TEXT
-        for flow in opens:
-            resolve_unknown(flow, common)
-        leaves = tuple(leaf for flow in opens for leaf in flow.leaves)
-        return Open(
-            leaves, common_typmod([flow.type for flow in opens], common), is_shared=any(f.is_shared for f in opens)
-        )
+        opens = [branch for branch in flows if isinstance(branch, Open)]
+        if any(branch.is_shared for branch in opens):
+            # Others read that column too: were it sealed for them later, the rest of this result would stay plain.
+            for branch in opens:
+                use_as_plain(ctx, branch, doing, position)
+        kinds = [branch.type for branch in opens]
+        common = common_type(kinds, construct, position) or TEXT
+        for branch in opens:
+            resolve_unknown(branch, common)
+        leaves = tuple(leaf for branch in opens for leaf in branch.leaves)
+        return Open(leaves, common_typmod(kinds, common), is_shared=any(branch.is_shared for branch in opens))
     known = next((flow.type for flow in flows if isinstance(flow, Plain) and flow.type is not None), None)
     for flow in flows:
         use_as_plain(ctx, flow, doing, position, known)
-    kinds = [flow.type for flow in flows if isinstance(flow, Plain)]
+    kinds = [branch.type for branch in flows if isinstance(branch, Plain)]
     if kinds and all(kind is not None and kinds[0] is not None and kind.oid == kinds[0].oid for kind in kinds):
         return Plain(kinds[0].unmodified if kinds[0] else None)
     return PLAIN
 
 
-def assign(ctx: Context, flow: Flow, target: Flow, name: str, position: int | None) -> None:
-    """Stores a value into a column, whose own flow is `target`."""
+def assign(ctx: Context, flow: Flow, target: Flow, name: str, position: int | None, group: int = 0) -> None:
+    """Stores a value into a column, whose own flow is `target`. `group` tells apart the lists of assignments that
+    PostgreSQL converts together: one untyped parameter cannot be of two types there."""
+    if isinstance(flow, Open) and flow.is_direct and flow.type is None:
+        flow.leaves[0].group = group
     if isinstance(target, Unsealed):
         raise refusals.unsealed(target.column, position)
     if not isinstance(target, Sealed):
@@ -320,12 +325,14 @@ def assign(ctx: Context, flow: Flow, target: Flow, name: str, position: int | No
         known = {leaf.sealing.use for leaf in flow.leaves if leaf.sealing is not None}
         if known == {Use.ASSIGN} and all(leaf.sealing and leaf.sealing.column == column for leaf in flow.leaves):
             return
-    flow = current(ctx, flow, position)
+    flow = current(flow, position)
     if isinstance(flow, Sealed):
         check_same(target, flow, "stored in each other", position)
         if not _fits(flow.type, column.type):
             raise refusals.too_wide(column, flow.type, position)
     elif isinstance(flow, Open) and not flow.is_array:
+        if flow.type is not None and not ctx.is_stored and not assignable(flow.type, column.type):
+            raise refusals.not_assignable(name, column.type, flow.type, position)
         seal(ctx, flow, column, Use.ASSIGN, "stored", position)
     else:
         raise refusals.meets_plain(column, "set to", position)
@@ -357,6 +364,8 @@ def seal(
         if leaf.is_plain:
             raise refusals.also_plain(column, position)
         if leaf.sealing is not None:
+            if leaf.sealing.column != column:
+                raise refusals.different_domains(leaf.sealing.column, column, doing, position)
             continue
         if leaf.needs > column.scheme:
             raise refusals.needs(column, leaf.needs, "grouped or sorted", position)

@@ -45,7 +45,7 @@ class RelationItem:
         self._ctx = ctx
         self.table = relation
         self._is_policied = columns is None and is_policied(ctx, relation)
-        self._views = {name: flow for name, flow in columns} if columns is not None else None
+        self._views = dict(columns) if columns is not None else None
         if self._is_policied or columns is not None:
             ctx.tables.add(relation.oid)
 
@@ -154,13 +154,14 @@ class Entry:
 class Cte:
     """A WITH query; `columns` None while it has not been analysed, or is being."""
 
-    __slots__ = ("columns", "is_running", "node", "scope")
+    __slots__ = ("columns", "is_recursive", "is_running", "node", "scope")
 
-    def __init__(self, node: object, scope: Scope) -> None:
+    def __init__(self, node: object, scope: Scope, *, is_recursive: bool = False) -> None:
         self.node = node
         self.scope = scope
         self.columns: Columns | None = None
         self.is_running = False
+        self.is_recursive = is_recursive
 
 
 class Scope:
@@ -204,7 +205,7 @@ class Scope:
                     opaque = True
             if found is not None and owner is not None:
                 if owner.lateral_only and not owner.lateral_ok:
-                    raise refusals.invalid_reference(owner.item.name or "", position)
+                    raise refusals.invalid_lateral(owner.item.name or "", position)
                 if may_be_hidden and not isinstance(found, Plain):
                     if isinstance(found, Sealed | Unsealed):
                         raise refusals.opaque_name(name, found.column, position)
@@ -230,7 +231,7 @@ class Scope:
                     found = entry
             if found is not None:
                 if found.lateral_only and not found.lateral_ok:
-                    raise refusals.invalid_reference(name, position)
+                    raise refusals.invalid_lateral(name, position)
                 return found.item
             level = level.parent
         return None
@@ -245,3 +246,13 @@ class Scope:
                     return refusals.invalid_reference(name, position)
             level = level.parent
         return refusals.no_from_entry(name, position)
+
+
+def scope_of_relation(ctx: Context, relation: Relation, alias: str | None = None) -> Scope:
+    """The columns of one table, as CHECK, DEFAULT and index expressions see them."""
+    if relation.kind in ("v", "m"):
+        raise refusals.unsupported(f'an expression over view "{relation.name}"', None)
+    scope = Scope()
+    item = RelationItem(ctx, relation, alias or relation.name, None, aliased=alias is not None)
+    scope.entries.append(Entry(item))
+    return scope

@@ -28,7 +28,7 @@ def numeric_send(value: Decimal, dscale: int | None = None) -> bytes:
     if value.is_infinite():
         return bytes.fromhex("00000000f0000020" if value < 0 else "00000000d0000020")
     shown = max(-int(value.as_tuple().exponent), 0) if dscale is None else dscale
-    whole, _, fraction = f"{abs(value):f}".partition(".")
+    whole, _, fraction = f"{value.copy_abs():f}".partition(".")
     whole, fraction = whole.zfill(-(-len(whole) // 4) * 4), fraction.ljust(-(-len(fraction) // 4) * 4, "0")
     text = whole + fraction
     digits = [int(text[at : at + 4]) for at in range(0, len(text), 4)]
@@ -75,7 +75,7 @@ def float_key(value: float) -> tuple[bool, float]:
 def decimals(precision: int, scale: int) -> st.SearchStrategy[Decimal]:
     top = 10**precision - 1
     named = st.sampled_from((-top, -top + 1, -1, 0, 1, top - 1, top))
-    return st.just(Decimal("NaN")) | (named | st.integers(-top, top)).map(lambda n: Decimal(n).scaleb(-scale))
+    return st.just(Decimal("NaN")) | (named | st.integers(-top, top)).map(lambda n: Decimal(f"{n}e{-scale}"))
 
 
 def decimal_key(value: Decimal) -> tuple[bool, Decimal]:

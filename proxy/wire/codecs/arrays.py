@@ -20,7 +20,7 @@ MAX_ELEMENTS: Final = 0x3FFFFFFF // 8  # MaxArraySize
 _INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
 _HEADER: Final = struct.Struct(">iiI")
 _DIMENSION: Final = struct.Struct(">ii")
-_BOUND: Final = re.compile(rb"\[[ \t\n\v\f\r]*(?:([+-]?\d+)[ \t\n\v\f\r]*:)?[ \t\n\v\f\r]*([+-]?\d+)[ \t\n\v\f\r]*\]")
+_BOUND: Final = re.compile(rb"\[(?:([+-]?\d+):)?([+-]?\d+)\]")
 _TOKEN: Final = re.compile(
     rb"""[ \t\n\v\f\r]*(?:
         ([{},])
@@ -76,14 +76,16 @@ def _read_bounds(text: bytes) -> tuple[bytes, list[int], list[int]]:
                 f"number of array dimensions exceeds the maximum allowed ({MAX_DIMENSIONS})", sqlstate="54000"
             )
         if len(match[0]) > 60:
-            raise InvalidValue("array bound is out of integer range", sqlstate="22003")
+            raise InvalidValue("array bound is out of integer range", sqlstate="54000")
         low, high = int(match[1] or b"1"), int(match[2])
         if not (_INT_MIN <= low <= _INT_MAX and _INT_MIN <= high <= _INT_MAX):
-            raise InvalidValue("array bound is out of integer range", sqlstate="22003")
+            raise InvalidValue("array bound is out of integer range", sqlstate="54000")
         if high < low:
             raise InvalidValue("upper bound cannot be less than lower bound", sqlstate="2202E")
         if high == _INT_MAX:
             raise InvalidValue("array upper bound is too large", sqlstate="54000")
+        if high - low >= _INT_MAX:
+            raise _too_large()
         lower.append(low)
         sizes.append(high - low + 1)
         text = text[match.end() :].lstrip(_SPACE)

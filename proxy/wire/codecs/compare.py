@@ -76,7 +76,10 @@ def _uncertain(source: Family, target: SqlType) -> Refused:
 
 
 def _string(value: bytes, source: SqlType, target: SqlType, max_length: int | None) -> bytes | Probe:
-    """char(n) against varchar compares as char(n), where trailing spaces do not count; against text, as text."""
+    """char(n) against varchar compares as char(n), where trailing spaces do not count; against text, as text.
+
+    So text that ends in a space equals no char(n): it is returned as it is, and must be sealed as it is.
+    """
     if source.family is Family.CHAR or (target.family is Family.CHAR and source.facts.name == "character varying"):
         if target.facts.name == "character varying":
             raise unsupported("comparing type character varying with type character is not supported", _HINT)
@@ -239,7 +242,7 @@ def _date_column(usecs: int, from_: Family, target: SqlType, zone: tzinfo) -> by
     ]
     if any(first >= second for (_, first), (_, second) in pairwise(midnights)):
         raise _uncertain(from_, target)  # a zone that skipped a whole day: two dates are one instant
-    if around - 2 < calendar.MIN_DATE:
+    if around - 2 < calendar.MIN_DATE or (around + 3) * calendar.USECS_PER_DAY > calendar.END_TIMESTAMP:
         raise _uncertain(from_, target)
     day, instant = max(pair for pair in midnights if pair[1] <= usecs)
     packed = ints.pack(Family.INTEGER, day)

@@ -62,8 +62,8 @@ def assign(value: bytes, source: SqlType, target: SqlType, settings: Settings, *
             hint="You will need to rewrite or cast the expression.",
             sqlstate="42804",
         )
-    converted = _convert(value, source, target, settings)
-    return canonical(target, _apply_typmod(converted, target, explicit=False), searchable)
+    stored = _apply_typmod(_convert(value, source, target, settings), target, explicit=False)
+    return stored if target.precision_scale is not None else canonical(target, stored, searchable)
 
 
 def cast(value: bytes, source: SqlType, target: SqlType, settings: Settings) -> bytes:
@@ -155,7 +155,8 @@ def _convert(value: bytes, source: SqlType, target: SqlType, settings: Settings)
             return texts.strip_padding(value)
         written = registry.utf8_output(source, settings)(value)
         return texts.strip_padding(written) if to is Family.CHAR else written
-    if not source.is_array and from_ in STRINGS:
+    lost_padding = from_ is Family.CHAR and source.length is None and to is Family.BYTEA
+    if not source.is_array and from_ in STRINGS and not lost_padding:
         return registry.utf8_input(target, settings)(texts.pad(value, source.length) if from_ is Family.CHAR else value)
     raise unsupported(
         f"casting type {source.unmodified} to {target.unmodified} is not supported for sealed values",
@@ -237,4 +238,6 @@ def _moment(value: bytes, from_: Family, to: Family, settings: Settings) -> byte
         case Family.TIMESTAMPTZ:
             return ints.pack(Family.BIGINT, calendar.to_utc(zone, usecs))
         case _:
-            return ints.pack(Family.BIGINT, usecs)
+            return ints.pack(
+                Family.BIGINT, calendar.checked_timestamp(usecs) if calendar.is_finite_timestamp(usecs) else usecs
+            )

@@ -41,25 +41,34 @@ _MONTHS: Final = {
 _MONTH: Final = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _WEEKDAYS: Final = r"""(?:(?:sunday|sun|monday|mon|tuesday|tues|tue|wednesday|weds|wed|thursday|thurs|thur|thu
     |friday|fri|saturday|sat)(?:,\s*|\s+))?"""
-_DATE: Final = rf"""{_WEEKDAYS}(?:
+_DATE: Final = rf"""(?:
       (?P<iso_year>\d{{3,7}})(?P<separator>[-/.])(?P<iso_month>\d{{1,2}})(?P=separator)(?P<iso_day>\d{{1,2}})
     | (?P<first>\d{{1,2}})(?P<mark>[-/.])(?P<second>\d{{1,2}})(?P=mark)(?P<third>\d{{4,7}}|\d\d)
     | (?P<ymd>\d{{8}})
     | j(?P<julian>\d{{1,9}})
-    | (?P<m_name>{_MONTH})(?:\s+|-)(?P<m_day>\d{{1,2}})(?:,\s*|\s+|-)(?P<m_year>\d{{4,7}})
-    | (?P<d_day>\d{{1,2}})(?:\s+|-)(?P<d_name>{_MONTH})(?:,?\s+|-)(?P<d_year>\d{{4,7}})
-    | (?P<y_year>\d{{4,7}})(?P<gap>\s+|-)(?P<y_name>{_MONTH})(?P=gap)(?P<y_day>\d{{1,2}})
+    | {_WEEKDAYS}(?P<m_name>{_MONTH})\s+(?P<m_day>\d{{1,2}})(?:,\s*|\s+)(?P<m_year>\d{{4}})
+    | (?P<n_name>{_MONTH})-(?P<n_day>\d{{1,2}})-(?P<n_year>\d{{4}})
+    | (?P<d_day>\d{{1,2}})(?P<space>\s+|-)(?P<d_name>{_MONTH})(?P=space)(?P<d_year>\d{{4}})
+    | (?P<y_year>\d{{4}})(?P<gap>\s+|-)(?P<y_name>{_MONTH})(?P=gap)(?P<y_day>\d{{1,2}})
     )"""
-_TIME: Final = r"""(?:(?P<hour>\d{1,3}):(?P<minute>\d{1,2})(?::(?P<second_>\d{1,2})(?:\.(?P<fraction>\d*))?)?
-    | (?P<compact>\d{6})(?:\.(?P<compact_fraction>\d+))?)
-    (?:\s*(?P<half>am|pm))?"""
+_TIME: Final = r"""(?:(?P<hour>\d{1,2}):(?P<minute>\d{1,2})(?::(?P<second_>\d{1,2})(?:\.(?P<fraction>\d*))?)?
+    | (?P<compact>(?:[01]\d|2[0-3])[0-5]\d[0-5]\d)(?:\.(?P<compact_fraction>\d+))?)"""
+_HALF: Final = r"(?<!\.)(?:\s*(?P<half>am|pm)\b)"
 _ZONE: Final = r"""(?:\s*(?P<offset>[+-]\d{1,7}(?::\d{1,2}){0,2})
     | \s*(?P<utc>z|utc|gmt|zulu)\b
-    | \s+(?P<zone>[a-z]+(?:/[a-z0-9_+-]+)+))?"""
-_ERA: Final = r"(?:\s*(?P<era>bc|ad))?"
-_MOMENT: Final = re.compile(rf"{_DATE}(?:(?:\s*t|,?\s+|,){_TIME})?{_ZONE}{_ERA}", re.VERBOSE | re.IGNORECASE | re.ASCII)
+    | \s+(?P<zone>[a-z]+(?:/[a-z_]+)+))"""
+_ERA: Final = r"(?:\s+(?P<era>bc|ad))?"
+# A zone needs a time before it, and does not go with AM or PM; T joins only ISO's own spellings.
+_MOMENT: Final = re.compile(
+    rf"""{_DATE}(?:(?:\s+|,\s*|(?<=\d)(?(iso_year)|(?(ymd)|(?!)))t){_TIME}(?:{_HALF}|{_ZONE})?)?{_ERA}""",
+    re.VERBOSE | re.IGNORECASE | re.ASCII,
+)
+# Nearly all values in practice; what it does not match, or matches with a field out of range, goes the long way.
+_ISO: Final = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?(Z|[+-]\d\d(?::?\d\d)?)?)?", re.ASCII
+)
 _TIME_OF_DAY: Final = re.compile(
-    rf"t?{_TIME}(?:\s*(?P<offset>[+-]\d{{1,7}}(?::\d{{1,2}}){{0,2}})|\s*(?P<utc>z|utc|gmt)\b)?",
+    rf"t?{_TIME}(?:{_HALF}|\s*(?P<offset>[+-]\d{{1,7}}(?::\d{{1,2}}){{0,2}})|\s*(?P<utc>z|utc|gmt)\b)?",
     re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
 _CLOCK_WORD: Final = re.compile(r"now|today|tomorrow|yesterday", re.IGNORECASE)
@@ -157,12 +166,15 @@ def _date_fields(groups: dict[str, str | None], order: str, name: str, text: str
         return int(groups["ymd"][:4]), int(groups["ymd"][4:6]), int(groups["ymd"][6:])
     if groups["first"] is not None:
         one, two, year = int(groups["first"]), int(groups["second"] or 0), _two_digit_year(groups["third"] or "")
-        if order == "YMD":
+        if order == "YMD" or (len(groups["third"] or "") == 2 and groups["era"] is not None):
             raise _unknown_format(name, text)
         return (year, two, one) if order == "DMY" else (year, one, two)
-    for kind in "mdy":
+    for kind in "mndy":
         if (month := groups[f"{kind}_name"]) is not None:
-            return int(groups[f"{kind}_year"] or 0), _MONTHS[month.lower()], int(groups[f"{kind}_day"] or 0)
+            day = int(groups[f"{kind}_day"] or 0)
+            if not 1 <= day <= 31:
+                raise _unknown_format(name, text)
+            return int(groups[f"{kind}_year"] or 0), _MONTHS[month.lower()], day
     raise AssertionError("one of the date formats has matched")
 
 
@@ -181,23 +193,39 @@ def _days(groups: dict[str, str | None], order: str, name: str, text: str) -> in
     return calendar.days_of(year, month, day)
 
 
+def _iso_moment(text: str) -> Moment | None:
+    match = _ISO.fullmatch(text)
+    if match is None:
+        return None
+    year_text, month_text, day_text, hour, minute, second, fraction, zone = match.groups()
+    year, month, day = int(year_text), int(month_text), int(day_text)
+    if year == 0 or not 1 <= month <= 12 or not 1 <= day <= calendar.days_in_month(year, month):
+        return None
+    days = calendar.days_of(year, month, day)
+    if hour is None:
+        return Moment(days, 0)
+    if hour > "23" or minute > "59" or second > "59":
+        return None
+    usecs = (int(hour) * 3600 + int(minute) * 60 + int(second)) * 1_000_000 + int((fraction or "").ljust(6, "0"))
+    return Moment(days, usecs, None if zone is None else 0 if zone == "Z" else _offset(zone))
+
+
 def _moment(text: str, order: str, name: str) -> Moment:
+    if (plain := _iso_moment(text)) is not None:
+        return plain
     match = _MOMENT.fullmatch(text)
     if match is None:
         raise _unknown_format(name, text)
     groups = match.groupdict()
-    days = _days(groups, order, name, text)
     usecs = _usecs(match)
+    offset = 0 if groups["utc"] is not None else None
     if groups["offset"] is not None:
-        return Moment(days, usecs, _offset(groups["offset"]))
-    if groups["utc"] is not None:
-        return Moment(days, usecs, 0)
-    if groups["zone"] is not None:
-        zone = calendar.named_zone(groups["zone"])
-        if zone is None:
-            raise InvalidValue("time zone not recognized", sqlstate="22023")
-        return Moment(days, usecs, zone=zone)
-    return Moment(days, usecs)
+        offset = _offset(groups["offset"])
+    zone = None if groups["zone"] is None else calendar.named_zone(groups["zone"])
+    if groups["zone"] is not None and zone is None:
+        raise _unknown_format(name, text)
+    # Checked last, as PostgreSQL does: a bad time or offset is reported before a bad date.
+    return Moment(_days(groups, order, name, text), usecs, offset, zone)
 
 
 def field_order(datestyle: str) -> str:
@@ -236,6 +264,8 @@ def decode_time(data: bytes) -> bytes:
 def timestamp_decoder(settings: Settings, *, with_zone: bool) -> Callable[[bytes], bytes]:
     order = field_order(settings.datestyle)
     name = "timestamp with time zone" if with_zone else "timestamp"
+    # A POSIX TimeZone may give UTC or GMT a meaning of its own, which PostgreSQL 18 follows and older ones do not.
+    own_names = re.search("utc|gmt", settings.timezone, re.IGNORECASE) and re.search("[0-9]", settings.timezone)
 
     def read(text: str) -> int:
         word = text.lower()
@@ -248,6 +278,8 @@ def timestamp_decoder(settings: Settings, *, with_zone: bool) -> Callable[[bytes
         if not with_zone:
             return calendar.checked_timestamp(local)
         if moment.offset is not None:
+            if own_names and re.search("utc|gmt", text, re.IGNORECASE):
+                raise _unknown_format(name, text)
             return calendar.checked_timestamp(local - moment.offset * 1_000_000)
         if not calendar.MIN_TIMESTAMP - calendar.USECS_PER_DAY <= local < calendar.END_TIMESTAMP * 2:
             raise InvalidValue("timestamp out of range", sqlstate="22008")

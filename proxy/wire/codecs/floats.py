@@ -21,7 +21,6 @@ REAL: Final = struct.Struct(">f")
 NAN_DOUBLE: Final = bytes.fromhex("7ff8000000000000")
 NAN_REAL: Final = bytes.fromhex("7fc00000")
 _REAL_MAX: Final = REAL.unpack(bytes.fromhex("7f7fffff"))[0]
-_REAL_TINIEST: Final = 2.0**-149
 _DECIMAL: Final = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _HEX: Final = re.compile(rb"[+-]?0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)(?:[pP][+-]?[0-9]+)?")
 _WORD: Final = re.compile(rb"([+-]?)(inf|infinity|nan|nan\([0-9a-z_]*\))", re.IGNORECASE)
@@ -61,10 +60,14 @@ def _is_zero(text: bytes) -> bool:
 def double_from_text(text: bytes) -> bytes:
     text = text.strip(WHITESPACE)
     name = "double precision"
-    if _DECIMAL.fullmatch(text):
-        value = float(text)
-        if math.isinf(value) or (value == 0 and not _is_zero(text)):
+    number = _DECIMAL.match(text)
+    if number is not None and not _HEX.fullmatch(text):
+        value = float(number[0])
+        # strtod() reports the range before anyone looks at what follows the number.
+        if math.isinf(value) or (value == 0 and not _is_zero(number[0])):
             raise out_of_range(name)
+        if number.end() < len(text):
+            raise invalid_syntax(name)
         return DOUBLE.pack(value)
     if _HEX.fullmatch(text):
         return DOUBLE.pack(_hex(text, name))
@@ -84,13 +87,15 @@ def _hex(text: bytes, name: str) -> float:
 
 def real_from_text(text: bytes) -> bytes:
     text = text.strip(WHITESPACE)
-    if _DECIMAL.fullmatch(text):
-        value = float(text)
-        if math.isinf(value):
+    number = _DECIMAL.match(text)
+    if number is not None and not _HEX.fullmatch(text):
+        value = float(number[0])
+        if math.isinf(value) or (value == 0 and not _is_zero(number[0])):
             raise out_of_range("real")
-        if value == 0 and not _is_zero(text):
-            raise out_of_range("real")
-        return _narrow_decimal(value, text)
+        data = _narrow_decimal(value, number[0])
+        if number.end() < len(text):
+            raise invalid_syntax("real")
+        return data
     if _HEX.fullmatch(text):
         if len(re.split(rb"[pP]", text)[0]) > 16:  # 13 hexadecimal digits fit a double, so there is one rounding
             raise unsupported("a hexadecimal real of more than 13 digits is not supported", "write it in decimal")

@@ -52,8 +52,11 @@ def _value(match: re.Match[bytes]) -> int | None:
 
 def text_decoder(family: Family) -> Convert:
     size = SIZES[family]
+    plain = len(str(bounds(family)[1])) - 1  # so many digits always fit
 
     def decode(text: bytes) -> bytes:
+        if text.isdigit() and len(text) <= plain:
+            return int(text).to_bytes(size, "big", signed=True)
         text = text.strip(WHITESPACE)
         match = _LITERAL.match(text)
         if match is None:

@@ -76,6 +76,8 @@ def _unescape(content: bytes) -> bytes:
             pieces.append(_UNESCAPED[match[2]])
             continue
         code = int(match[1], 16)
+        if high and not 0xD800 <= code < 0xE000:
+            raise _surrogate("Unicode low surrogate must follow a high surrogate.")
         if code == 0:
             raise InvalidValue(
                 "unsupported Unicode escape sequence", detail="\\u0000 cannot be converted to text.", sqlstate="22P05"
@@ -90,8 +92,6 @@ def _unescape(content: bytes) -> bytes:
                 raise _surrogate("Unicode low surrogate must follow a high surrogate.")
             code = 0x10000 + ((high - 0xD800) << 10) + (code - 0xDC00)
             high = 0
-        elif high:
-            raise _surrogate("Unicode low surrogate must follow a high surrogate.")
         pieces.append(chr(code).encode())
     if high:
         raise _surrogate("Unicode low surrogate must follow a high surrogate.")

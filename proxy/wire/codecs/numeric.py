@@ -236,6 +236,8 @@ def apply_typmod(data: bytes, precision_scale: tuple[int, int] | None) -> bytes:
         raise InvalidValue(
             "numeric field overflow", detail=f"{subject} cannot hold an infinite value.", sqlstate="22003"
         )
+    if len(number.fraction) == scale and fits(number, precision, scale):
+        return data
     rounded = round_to(number, scale)
     if not rounded.is_zero and not fits(rounded, precision, scale):
         power = f"10^{precision - scale}" if precision != scale else "1"

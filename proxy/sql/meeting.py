@@ -282,6 +282,9 @@ def unify(
         raise refusals.result_type(base.column, common, doing, position)
     for flow in flows:
         if isinstance(flow, Open):
+            for leaf in flow.leaves:
+                if leaf.kind is Kind.PARAM and leaf.source is None and not ctx.declared_type(leaf.number):
+                    leaf.source = common
             seal(ctx, flow, base.column, Use.CARRY, doing, position)
     return Sealed(base.column, common_typmod(kinds, common))
 
@@ -335,7 +338,7 @@ def assign(ctx: Context, flow: Flow, target: Flow, name: str, position: int | No
             raise refusals.not_assignable(name, column.type, flow.type, position)
         seal(ctx, flow, column, Use.ASSIGN, "stored", position)
     else:
-        raise refusals.meets_plain(column, "set to", position)
+        raise refusals.meets_plain(column, "stored", position)
 
 
 def _fits(source: SqlType, target: SqlType) -> bool:
@@ -375,7 +378,7 @@ def seal(
             leaf.sealing = Sealing(column, use)
             continue
         if leaf.kind is Kind.PARAM and leaf.source is None and ctx.declared_type(leaf.number):
-            raise refusals.meets_plain(column, f"{doing} a parameter of its declared type, or", position)
+            raise refusals.meets_plain(column, f"{doing} by a parameter of its declared type", position)
         chosen = Use.CARRY if use is Use.ASSIGN and leaf.needs > Scheme.RANDOM else use
         ctx.seal(leaf, Sealing(column, chosen, leaf.source, leaf.casts, is_array))
 

@@ -360,3 +360,6 @@ select 1 from customers c where c in (select d from customers d)
 with recursive a as (select * from b), b as (select email from customers) select * from a
 with b as (select 1 as x), a as (select * from b) select a.x, email from a, customers
 select email from customers where id = (with q as (select id from contacts where phone = 'x') select id from q limit 1)
+select 'x' from customers union all select email from customers
+select 'x'::varchar, $1, $2::text from customers union all select email, phone, nick from customers
+select null::text, null from customers union all select email, phone from customers

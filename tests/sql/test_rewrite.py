@@ -80,7 +80,7 @@ def test_pieces_are_cut_at_the_marks_in_the_order_of_the_text() -> None:
         ["mark:0:", "mark:1:"],
     )
     assert order == (1, 0)
-    assert pieces == ("SELECT * FROM t WHERE a = CAST(", " AS bytea) AND b IN (CAST(", " AS bytea), 'z')")
+    assert pieces == ("SELECT * FROM t WHERE a = CAST(", " AS bytea) AND b IN (CAST(", " AS bytea), 'plain')")
 
 
 def test_a_mark_that_occurs_twice_is_cut_twice() -> None:

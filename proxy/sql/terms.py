@@ -160,6 +160,9 @@ def cast(ctx: Context, node: ast.TypeCast, slot: Slot, scope: Scope) -> Flow:
             # the bytea constants of a stored definition take the type of the sealed side that they meet
             known = None if ctx.is_stored and target.family is BYTEA.family else target
             return Open(flow.leaves, known, is_direct=True)
+    if isinstance(flow, Open) and flow.is_shared and target is not None and not (flow.is_array or target.is_array):
+        casts, wraps = (*flow.casts, target), (*flow.wraps, slot)
+        return Open(flow.leaves, target, is_shared=True, casts=casts, wraps=wraps)
     use_as_plain(ctx, flow, f"cast to {name}", position)
     return Plain(target)
 

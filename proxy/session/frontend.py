@@ -18,6 +18,7 @@ from proxy.session.names import UNSETTLED
 from proxy.session.refusals import POISON, as_refused, is_unknown_name, plan_changed
 from proxy.session.script import Script
 from proxy.session.shared import Analysis
+from proxy.sql import split
 from proxy.sql.plan import Effect, Failure, Plan, Statement
 from proxy.wire import messages
 from proxy.wire.frames import HEADER, Frame, Head, Item, Oversized, Run
@@ -255,7 +256,7 @@ class Frontend:
             return False
         found = analysed[0]
         if self._needs_script(found):
-            self._script = Script(c, self, [text[one.start : one.end] for one in found])
+            self._script = Script(c, self, [text[start:end] for start, end in split(text)])
             self.advance()
             return True
         expectation = Expectation()

@@ -363,3 +363,84 @@ select email from customers where id = (with q as (select id from contacts where
 select 'x' from customers union all select email from customers
 select 'x'::varchar, $1, $2::text from customers union all select email, phone, nick from customers
 select null::text, null from customers union all select email, phone from customers
+with recursive r(n, e) as (select 1, $1::text union all select n + 1, email from customers, r where n < 3) select * from r
+select coalesce(phone, $1), greatest(born, $2), case when id = 1 then points else $3 end from customers
+select lag(phone, 1, $1) over (order by id), lag(born, $2, $3) over (order by id) from customers
+select email from customers where (select $1) = email
+select e from (select $1 as e union all select email from customers) x where e = $2
+values ($1), ((select email from customers limit 1))
+select array[email, $1], array['a', email] from customers
+select email from customers where email = any (array[$1, $2]) and phone = any (array[$3::varchar])
+select email from customers where email = any (select $1)
+select email from customers where ($1, $2) = (email, id)
+select email from customers where (email, id) in (($1, $2), ($3, 5))
+select email from customers where $1 in (email, nick)
+select 1 from customers where born between $1 and $2 and points in ($3, 5) and phone in ($4, $5)
+select 1 from customers where balance in ($1, 5)
+select 1 from customers where $1 = born
+select nullif(email, $1), nullif(points, $2), nullif(phone, $3) from customers
+insert into customers (id, email, phone, born, balance, points, active, code) values ($1, $2, $3, $4, $5, $6, $7, $8)
+insert into customers (phone) select $1
+insert into customers (phone) select $1 union all select $2
+insert into customers (id, phone) select v.* from (values (1, $1)) v
+update customers set phone = $1, born = $2 where phone = $3
+update customers set phone = case when id = 1 then $1 else phone end
+update customers set born = coalesce($1, born), email = coalesce($2, email) where id = $3
+update customers set phone = v.p from (values ($1::int, $2), ($3, $4)) v(i, p) where id = v.i
+insert into customers (id, email) values ($1, $2) on conflict (email) do update set phone = $2
+merge into customers c using (values ($1::int, $2)) v(i, e) on c.id = v.i when matched then update set email = v.e, phone = $3 when not matched then insert (id, email) values (v.i, v.e)
+select c.email as email, o.total from customers c left join orders o on o.customer_id = c.id and c.email = $1 where o.placed > $2 and c.born > $3
+select count(*) from customers where email = $1 and (phone = $2 or $2 is null)
+select email from customers where phone = $1 and $1 is not null and $1 <> ''
+select distinct on (born) born, email from customers order by born, id
+select born, count(*) from customers group by born order by born
+select born, count(*) from customers group by born order by count(*) desc, 1
+select date_trunc('month', born) from customers
+select email from customers order by random()
+select email, row_number() over () as rn from customers order by rn
+select * from (select email, rank() over (order by born) r from customers) x where r < 3
+select k.phone, (select c.email from customers c where c.phone = k.phone limit 1) e from contacts k
+select exists(select 1 from customers where email = $1)
+select exists(select 1 from customers where email = $1) as "found" limit 1
+select true from customers where not exists (select 1 from contacts where contacts.phone = customers.phone)
+table customers
+select all email from customers
+select customers.* from customers
+select "customers"."email" as "customers_email", "customers"."id" as "customers_id" from "customers" where "customers"."email" = $1::varchar limit $2::int
+select customers.email from customers where customers.email in ($1::varchar, $2::varchar)
+select anon_1.email from (select customers.email as email from customers limit 1) as anon_1 left outer join contacts as contacts_1 on anon_1.email = contacts_1.label
+insert into contacts (id, phone) values ($1::int, $2::varchar) returning contacts.id, contacts.phone
+insert into contacts (customer_id, phone) select p0::int, p1::varchar from (values ($1, $2, 0), ($3, $4, 1)) as imp_sen(p0, p1, sen_counter) order by sen_counter returning contacts.id
+update contacts set phone = $1::varchar where contacts.id = $2::int
+insert into contacts (customer_id, phone) select p0::int, p1::varchar from (values ($1, $2, 0), ($3, $4, 1)) as imp_sen(p0, p1, sen_counter) order by sen_counter returning contacts.id
+insert into contacts (customer_id, phone) select p0::int, p1::varchar from (values ($1::int, $2::varchar, 0), ($3::int, $4::varchar, 1)) as imp_sen(p0, p1, sen_counter) order by sen_counter returning contacts.id, contacts.id as id__1
+insert into customers (id, born, balance, points) select p0::int, p1::date, p2::numeric(12, 2), p3::bigint from (values ($1, $2, $3, $4, 0)) as imp_sen(p0, p1, p2, p3, sen_counter) order by sen_counter
+insert into customers (id, email) select x.a::int, x.b::text from (select p.a, p.b::varchar from (values ('1', 'x')) p(a, b)) x
+update customers set phone = case when id = 1 then $1 else phone end
+update customers set phone = coalesce($1, phone), email = v.e::text from (values (1, 'a')) v(i, e) where v.i = id
+update customers set phone = v.p::varchar(10) from (values (1, 'a')) v(i, p) where v.i = id
+update customers set email = v.e, name = v.e::text from (values (1, 'a')) v(i, e) where v.i = id
+update customers set email = v.e::text from (values (1, 'a')) v(i, e) where v.e = email
+select v.e::varchar from (values ('a')) v(e) join customers on email = v.e
+select v.e::varchar from (values ('a')) v(e) join customers on email = v.e::text
+select v.e from (values ('a')) v(e) join customers on email = v.e::text
+update contacts set phone = coalesce(mobile, phone)
+update contacts set mobile = coalesce(mobile, phone)
+update contacts set phone = (select max(phone) from customers)
+select c.id from customers c where c.born = (select v.d::date from (values ('2000-01-01')) v(d))
+with data(i, e) as (values ($1::int, $2::text)) update customers set email = data.e from data where customers.id = data.i
+with data(i, e) as (select $1::int, $2::text) insert into customers (id, email) select i, e from data on conflict (email) do nothing returning id
+with data as (select unnest($1::int[]) i, unnest($2::text[]) e) insert into customers (id, email) select i, e from data
+select v.e::varchar from (values ('a')) v(e), customers where email = v.e
+merge into customers c using (values (1, 'x')) v(i, e) on c.id = v.i when matched then update set email = v.e::text when not matched then insert (id, email) values (v.i, v.e::text)
+merge into customers c using (values (1, 'x')) v(i, e) on c.id = v.i when matched then update set email = v.e when not matched then insert (id, email) values (v.i, v.e::text)
+update customers set nick = 'x' where nick like 'a%' and born <> all('{2000-01-01,2001-01-01}'::date[])
+select from customers where email = 'x'
+select 1 from customers, current_date d where born < '2000-01-01'
+insert into contacts (phone) table contacts
+insert into contacts (id, phone) select id, phone from customers c where not exists (select 1 from contacts k where k.phone = c.phone) and c.email like 'x'
+select c.id from customers c full join contacts k using (phone) where k.mobile = 'x' or phone = 'y'
+select id, active and id > 3, not active, active or name is null, active is true, active is not false, active is unknown from customers
+select id, case when active then email end, count(*) filter (where active) over () from customers where active or id = 3
+select c.id from customers c join contacts k on c.active and k.id = c.id where not (c.active) order by c.id
+delete from customers where active is not true returning id

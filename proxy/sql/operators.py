@@ -17,7 +17,7 @@ from proxy.sql.flow import PLAIN, Flow, Kind, Open, Plain, Row, Sealed, Slot
 from proxy.sql.meeting import OPERATORS, compare, compare_any, current, use_as_plain
 from proxy.sql.plan import Sealing, Use
 from proxy.sql.scopes import Scope
-from proxy.sql.terms import subquery_columns
+from proxy.sql.terms import comparison, subquery_columns
 
 _NEGATED: Final = frozenset({enums.A_Expr_Kind.AEXPR_NOT_BETWEEN, enums.A_Expr_Kind.AEXPR_NOT_BETWEEN_SYM})
 _BINARY_TEXT: Final = "use =, LIKE 'prefix%' with search: order, or select the column and compute in the application"
@@ -154,28 +154,17 @@ def _like(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:
         if column.scheme < Scheme.EQUALITY:
             raise refusals.needs(column, Scheme.EQUALITY, doing, position)
         value = ctx.seal_literal(text, Sealing(column, Use.COMPARE))
-        slot.set(_compared(node.lexpr, "<>" if negated else "=", value))
+        slot.set(comparison(node.lexpr, "<>" if negated else "=", value))
         return Plain(BOOLEAN)
     if column.scheme < Scheme.ORDER:
         raise refusals.needs(column, Scheme.ORDER, doing, position)
     if not text or not isinstance(node.lexpr, ast.ColumnRef):
         raise refusals.cannot(column, f"{doing} this way", position, "write IS NOT NULL, or match the column itself")
-    low = _compared(node.lexpr, "<" if negated else ">=", ctx.seal_literal(text, Sealing(column, Use.PREFIX_LOW)))
-    high = _compared(node.lexpr, ">=" if negated else "<", ctx.seal_literal(text, Sealing(column, Use.PREFIX_HIGH)))
+    low = comparison(node.lexpr, "<" if negated else ">=", ctx.seal_literal(text, Sealing(column, Use.PREFIX_LOW)))
+    high = comparison(node.lexpr, ">=" if negated else "<", ctx.seal_literal(text, Sealing(column, Use.PREFIX_HIGH)))
     joined = enums.BoolExprType.OR_EXPR if negated else enums.BoolExprType.AND_EXPR
     slot.set(ast.BoolExpr(boolop=joined, args=(low, high)))
     return Plain(BOOLEAN)
-
-
-def _compared(left: ast.Node | None, operator: str, right: ast.Node) -> ast.A_Expr:
-    return ast.A_Expr(
-        kind=enums.A_Expr_Kind.AEXPR_OP,
-        name=(ast.String(sval=operator),),
-        lexpr=left,
-        rexpr=right,
-        rexpr_list_start=0,
-        rexpr_list_end=0,
-    )
 
 
 def _pattern(node: object) -> tuple[str, str] | None:

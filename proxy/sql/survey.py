@@ -160,6 +160,8 @@ class Carriers:
             return True
         if relation.definition is None:
             return False
+        if relation.depends is not None:
+            return any((other := self.catalog.by_oid.get(oid)) and self.carries(other) for oid in relation.depends)
         try:
             statements = parse_sql(relation.definition)
         except ParseError:

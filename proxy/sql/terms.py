@@ -30,7 +30,7 @@ from proxy.sql.flow import (
     resolve_unknown,
 )
 from proxy.sql.meeting import compare, current, require, unify, use_as_plain
-from proxy.sql.plan import TEXT
+from proxy.sql.plan import TEXT, Sealing, Use
 from proxy.sql.scopes import Item, Scope
 
 _INT4: range = range(-(2**31), 2**31)
@@ -224,10 +224,28 @@ def boolean_test(ctx: Context, node: ast.BooleanTest, slot: Slot, scope: Scope) 
 
 
 def condition(ctx: Context, slot: Slot, scope: Scope) -> None:
-    """An expression that the server evaluates as true or false."""
+    """An expression that the server evaluates as true or false; a sealed boolean is compared with true instead."""
     flow = expression(ctx, slot, scope)
-    location = getattr(slot.get(), "location", None)
-    use_as_plain(ctx, flow, "used as a condition", ctx.position(location), BOOLEAN, 'compare it, as in "column = true"')
+    position = ctx.position(getattr(slot.get(), "location", None))
+    flow = current(flow, position)
+    if isinstance(flow, Sealed) and flow.type.family is BOOLEAN.family and not flow.type.is_array and not ctx.is_stored:
+        require(ctx, flow, Scheme.EQUALITY, "used as a condition", position)
+        truth = ctx.seal_literal("true", Sealing(flow.column, Use.COMPARE, BOOLEAN))
+        slot.set(comparison(slot.get(), "=", truth))
+        return
+    use_as_plain(ctx, flow, "used as a condition", position, BOOLEAN)
+
+
+def comparison(left: ast.Node | None, operator: str, right: ast.Node) -> ast.A_Expr:
+    """A new node: `left operator right`."""
+    return ast.A_Expr(
+        kind=enums.A_Expr_Kind.AEXPR_OP,
+        name=(ast.String(sval=operator),),
+        lexpr=left,
+        rexpr=right,
+        rexpr_list_start=0,
+        rexpr_list_end=0,
+    )
 
 
 @handles(ast.CaseExpr)

@@ -58,9 +58,17 @@ def analysed(task: Task, node: Tree) -> Columns | None:
     for _, relation in found.relations:
         if relation.kind in ("r", "p", "f") and task.carries(relation):
             refuse_unlisted(task, relation)
-    if isinstance(node, ast.SelectStmt):
-        return analyse_query(task.context, node)
-    return analyse_change(task.context, node)
+    analyse = analyse_query if isinstance(node, ast.SelectStmt) else analyse_change
+    columns = analyse(task.context, node)
+    for place_of, relation in found.relations:
+        if relation.kind in ("v", "m") and task.carries(relation) and task.context.views.get(relation.oid) is None:
+            raise Refused(
+                f'view "{relation.qualified}" shows tables with sealed columns, '
+                "but under this search_path its definition does not lead to them",
+                hint="use the search_path that the view was made with",
+                position=place(place_of.location),
+            )
+    return columns
 
 
 def query(task: Task, node: Tree) -> Plan:

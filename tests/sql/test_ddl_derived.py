@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from proxy.errors import Refused
-from proxy.sql.plan import CopyFormat, Effect
+from proxy.sql import analyse
+from proxy.sql.catalog import SearchPath
+from proxy.sql.plan import CopyFormat, Effect, Failure, Statement
 from tests.sql.ddl_server import Database, column, embedded, policy_of, rolled_back
 
 POLICY = policy_of(
@@ -189,3 +191,21 @@ def test_cursors_and_sql_level_prepare_pass_only_plain(shop: Database) -> None:
     shop.run("PREPARE p (int) AS SELECT id FROM customers WHERE id = $1")
     assert shop.run("EXECUTE p (1)").executes == "p"
     assert shop.run("DEALLOCATE p").deallocates == "p"
+
+
+def test_a_view_read_under_another_search_path_is_never_taken_for_plain(shop: Database) -> None:
+    """pg_get_viewdef() leaves out the schemas that its reader's search_path finds."""
+    shop.query("CREATE SCHEMA elsewhere; CREATE TABLE elsewhere.customers (id int, email text)")
+    shop.query("CREATE VIEW v AS SELECT id, email FROM public.customers")
+    shop.query("CREATE VIEW w AS SELECT id, email FROM elsewhere.customers")
+    catalog, _ = shop.catalog()
+    path = SearchPath(("pg_catalog", "elsewhere"), "elsewhere")
+
+    def outcome(sql: str) -> Statement | Failure:
+        return analyse(sql, catalog=catalog, path=path, policy=POLICY)[0]
+
+    found = outcome("SELECT id FROM public.v WHERE email = 'a@b'")
+    assert isinstance(found, Failure) or found.plan.literals
+    found = outcome("SELECT id FROM public.w WHERE email = 'a@b'")
+    assert isinstance(found, Statement)
+    assert found.plan.template is None

@@ -55,6 +55,8 @@ REWRITTEN = [
     ("WHERE email LIKE 'a\\_b'", "WHERE email = {customers.email compare 'a_b'}"),
     ("WHERE email::text = 'a' AND phone::varchar = 'b'",
      "WHERE email = {customers.email compare 'a'} AND phone = {customers.phone compare 'b'}"),
+    ("WHERE NOT active", "WHERE NOT active = {customers.active compare 'true'::boolean}"),
+    ("WHERE active IS NOT TRUE", "WHERE active = {customers.active compare 'true'::boolean} IS NOT TRUE"),
     # values that stand beside stored ones
     ("WHERE coalesce(email, 'a') = 'b'",
      "WHERE COALESCE(email, {customers.email carry 'a'}) = {customers.email compare 'b'}"),
@@ -81,7 +83,7 @@ REFUSED = [
     ("WHERE email LIKE 'a%'", "matched with LIKE", "search: order"),
     ("WHERE nick ILIKE 'a%'", "matched with ILIKE", "prefix"),
     ("WHERE nick ~ 'a'", 'operator "~"', "application"),
-    ("WHERE active", "used as a condition", "column = true"),
+    ("WHERE email", "used as a condition", "application"),
     ("WHERE email COLLATE \"C\" = 'a'", "given a collation", "COLLATE"),
     ("WHERE born::text = 'a'", "cannot be cast to text", "application"),
     ("WHERE phone::varchar(3) = 'a'", "cannot be cast to character varying(3)", "application"),

@@ -440,3 +440,7 @@ select 1 from customers, current_date d where born < '2000-01-01'
 insert into contacts (phone) table contacts
 insert into contacts (id, phone) select id, phone from customers c where not exists (select 1 from contacts k where k.phone = c.phone) and c.email like 'x'
 select c.id from customers c full join contacts k using (phone) where k.mobile = 'x' or phone = 'y'
+select id, active and id > 3, not active, active or name is null, active is true, active is not false, active is unknown from customers
+select id, case when active then email end, count(*) filter (where active) over () from customers where active or id = 3
+select c.id from customers c join contacts k on c.active and k.id = c.id where not (c.active) order by c.id
+delete from customers where active is not true returning id

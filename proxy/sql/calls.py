@@ -70,9 +70,12 @@ def function_call(ctx: Context, node: ast.FuncCall, slot: Slot, scope: Scope) ->
 
 
 def _name(ctx: Context, node: ast.FuncCall) -> tuple[str, bool]:
+    """The function's name, and whether it is PostgreSQL's own: functions are not looked up in pg_temp, and another
+    schema before pg_catalog could hold one of the same name."""
     names = [part.sval or "" for part in node.funcname or ()]
     if len(names) == 1:
-        return names[0], True
+        searched = (schema for schema in ctx.path.schemas if not schema.startswith("pg_temp"))
+        return names[0], next(searched, "pg_catalog") == "pg_catalog"
     if names[0] == "pg_catalog":
         return names[-1], True
     return ".".join(names), ctx.is_stored and names[0] == SEALED_SCHEMA

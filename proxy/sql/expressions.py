@@ -8,7 +8,7 @@ from proxy.sql.dispatch import expression
 from proxy.sql.flow import Flow, Slot
 from proxy.sql.scopes import Scope
 
-openings = queries.openings
+HANDLERS = queries.openings  # importing queries is what gives every kind of expression its handler
 
 
 def analyse_expression(ctx: Context, holder: Slot, scope: Scope) -> Flow:

@@ -279,6 +279,8 @@ def unify(
             kinds.append(flow.type)
         else:
             raise refusals.meets_plain(base.column, doing, position)
+    if base.type.family is Family.CHAR and len({flow.column.type.typmod for flow in sealed}) > 1:
+        raise refusals.cannot(base.column, f"{doing} with values of other lengths", position)
     common = common_type(kinds, construct, position)
     if common is None or common.family is not base.type.family:
         raise refusals.result_type(base.column, common, doing, position)
@@ -388,6 +390,9 @@ def seal(
         if leaf.kind is Kind.PARAM and leaf.source is None and ctx.declared_type(leaf.number):
             raise refusals.meets_plain(column, f"{doing} by a parameter of its declared type", position)
         chosen = Use.CARRY if use is Use.ASSIGN and leaf.needs > Scheme.RANDOM else use
+        if chosen is Use.CARRY and column.type.family is Family.CHAR and leaf.kind is not Kind.NULL:
+            # sealed without its padding, so it would be shown with that of the column
+            raise refusals.cannot(column, f"{doing} with values of other lengths", position)
         leaf.is_cast = bool(flow.casts)
         ctx.seal(leaf, Sealing(column, chosen, leaf.source, leaf.casts + flow.casts, is_array))
     _unwrap(ctx, flow)

@@ -8,14 +8,22 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pglast import parse_sql
 
 from proxy.config import Scheme
 from proxy.errors import Refused
 from proxy.pgtypes import BY_NAME, SqlType
+from proxy.sql.catalog import SearchPath
+from proxy.sql.context import Context
+from proxy.sql.conversions import BOOLEAN
+from proxy.sql.expressions import analyse_expression
+from proxy.sql.flow import Plain, Slot
 from proxy.sql.meeting import array_elements
 from proxy.sql.operators import split_pattern
 from proxy.sql.plan import ServerParam, Use
-from tests.sql.query_catalog import CATALOG, analyse, build, opened, relation, spell
+from proxy.sql.queries import analyse_query
+from proxy.sql.scopes import scope_of_relation
+from tests.sql.query_catalog import CATALOG, POLICY, analyse, build, opened, relation, spell
 
 OID = {"text": 25, "varchar": 1043, "int4": 23, "int8": 20, "date": 1082, "interval": 1186, "text[]": 1009}
 
@@ -84,6 +92,7 @@ REFUSED = [
     ("WHERE nick ILIKE 'a%'", "matched with ILIKE", "prefix"),
     ("WHERE nick ~ 'a'", 'operator "~"', "application"),
     ("WHERE email", "used as a condition", "application"),
+    ("WHERE coalesce(code, 'a') = 'a'", "values of other lengths", "application"),
     ("WHERE email COLLATE \"C\" = 'a'", "given a collation", "COLLATE"),
     ("WHERE born::text = 'a'", "cannot be cast to text", "application"),
     ("WHERE phone::varchar(3) = 'a'", "cannot be cast to character varying(3)", "application"),
@@ -330,6 +339,22 @@ def test_a_column_of_literals_that_is_used_both_ways_is_refused() -> None:
 def test_tables_with_sealed_columns_are_named_in_the_plan() -> None:
     context = analyse("SELECT 1 FROM orders o JOIN people p ON p.nr = o.id").context
     assert context.tables == {relation("customers").oid, relation("people").oid}
+
+
+def test_a_schema_before_pg_catalog_may_hold_a_function_of_the_same_name() -> None:
+    text = "SELECT count(email) FROM customers"
+    context = Context(text, CATALOG, SearchPath(("public", "pg_catalog")), POLICY)
+    with pytest.raises(Refused, match='passed to function "count"'):
+        analyse_query(context, parse_sql(text)[0].stmt)
+
+
+def test_a_lone_expression_is_analysed_over_one_table() -> None:
+    text = "SELECT 1 WHERE email <> 'a' AND id > 0"
+    statement = parse_sql(text)[0].stmt
+    context = Context(text, CATALOG, SearchPath(), POLICY)
+    scope = scope_of_relation(context, relation("customers"))
+    assert analyse_expression(context, Slot(statement, "whereClause"), scope) == Plain(BOOLEAN)
+    assert [slot.text for slot in context.literals] == ["a"]
 
 
 def test_a_marker_cannot_be_known_in_advance() -> None:

@@ -345,11 +345,14 @@ class Frontend:
 
     def _bind(self, raw: bytes) -> bool:
         c = self._c
-        _, name = messages.bind_names(raw)
+        portal, name = messages.bind_names(raw)
         prepared = self._current(name)
         if prepared is None:
             return False
         plan = prepared.plan
+        if plan.params is None and plan.results is None:
+            self._send_bind(raw, portal, Portal(plan, text=prepared.text), plan)
+            return True
         bind = messages.parse_bind(raw)
         if plan.params is not None:
             raw = messages.build_bind(rewriting.seal_parameters(bind, prepared, c.settings, c.sealers))
@@ -454,4 +457,6 @@ class Frontend:
         if kind != "d":
             c.copy = Copy.PENDING
             c.client.set_passing("d", passing=False)
+            if head is not None and head[0] is Kind.EXECUTE:
+                c.to_server.append(messages.FLUSH)  # the answer is waited for, and Sync waits with it
         return True

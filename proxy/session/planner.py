@@ -66,6 +66,7 @@ class Planner:
         self._database: Database | None = None
         self._facts: SessionFacts | None = None
         self._facts_stale = True
+        self._facts_epoch = 0
         self._own: Snapshot | None = None
         self._catalog_stale = False
         self._catalog_changed = False  # by this transaction
@@ -77,6 +78,7 @@ class Planner:
         current = self._shared.database(self._name)
         if current is not self._database:
             self._database, self._own = current, None
+            self._facts_stale = True
         return current
 
     @property
@@ -103,8 +105,8 @@ class Planner:
             if self._version not in self._shared.systems:
                 wanted.append(Wanted.SYSTEM)
             wanted.append(Wanted.CATALOG)
-        if self._facts_stale:
-            wanted.append(Wanted.SESSION)
+        if self._facts_stale or self._facts_epoch != self.database.epoch:
+            wanted.append(Wanted.SESSION)  # schemas that came or went change what the search_path comes to
         return tuple(wanted)
 
     def take(self, wanted: tuple[Wanted, ...], values: list[bytes], epoch: int) -> None:
@@ -123,6 +125,7 @@ class Planner:
                 case Wanted.SESSION:
                     self._facts = facts = load_session(text)
                     self._facts_stale = False
+                    self._facts_epoch = epoch
                     self.settings = replace(
                         self.settings, bytea_output=facts.bytea_output, extra_float_digits=facts.extra_float_digits
                     )
@@ -135,15 +138,17 @@ class Planner:
         if Effect.SETTINGS in effects:
             self._facts_stale = self._settings_changed = True
 
-    def transaction_ended(self) -> None:
+    def transaction_ended(self, *, quiet: bool) -> None:
+        """ReadyForQuery outside of a transaction. `quiet`: nothing is under way behind it, so that whatever was noted
+        as changed has been changed by now."""
         if self._catalog_changed:
-            self._catalog_changed = False
             self._catalog_stale = self._facts_stale = True
             self._own = None
             self.database.invalidate()
         if self._settings_changed:
-            self._settings_changed = False
             self._facts_stale = True
+        if quiet:
+            self._catalog_changed = self._settings_changed = False
 
     def doubt(self) -> None:
         """The catalog does not know a name, or contradicts the server: read it anew."""

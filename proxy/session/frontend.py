@@ -413,6 +413,8 @@ class Frontend:
     def _close(self, raw: bytes) -> bool:
         c = self._c
         target = messages.parse_target(raw)
+        if c.batch_empty and c.status == b"I" and not self.ready():
+            return False  # what is read before the batch begins does not become a part of its transaction
         names = c.statements if target.kind == b"S" else c.portals
         c.send(Kind.CLOSE, raw, Expectation(changes=[names.change(target.name, None, c.batch)]))
         return True

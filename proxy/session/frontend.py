@@ -48,6 +48,7 @@ class Frontend:
         self._injection: Injection | None = None
         self._reread = False  # the catalog was read anew on account of the message at hand
         self._script: Script | None = None
+        self._flushed = -1  # the batch in front of a script that was asked to be answered
         self._sql_prepared = False
         self._sql_cursors = False
         self._handlers: dict[str, Callable[[bytes], bool]] = {
@@ -255,6 +256,12 @@ class Frontend:
             return False
         found = analysed[0]
         if self._needs_script(found):
+            if not c.batch_empty and c.replies:
+                # Whether the server skips this Query must be known first: a script's Sync would end the skipping.
+                if self._flushed != c.batch:
+                    self._flushed = c.batch
+                    c.to_server.append(messages.FLUSH)
+                return False
             self._script = Script(c, self, [text[one.start : one.end] for one in found])
             self.advance()
             return True
@@ -386,7 +393,10 @@ class Frontend:
             expectation = Expectation((prepared.plan,), prepared=prepared)
             self._c.send(Kind.DESCRIBE_STATEMENT, raw, expectation)
             return True
-        portal = self._portal(target.name)
+        try:
+            portal = self._portal(target.name)
+        except Refused:
+            portal = Portal(Plan())  # the server may know one; a sealed column in it would not pass unplanned
         if portal is None:
             return False
         self._c.send(Kind.DESCRIBE_PORTAL, raw, Expectation((portal.plan,), portal=portal))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from proxy.errors import Refused
+from proxy.session.refusals import SYNTAX_ERROR
 from proxy.session.shared import Analysis, Database, Shared, Snapshot
 from proxy.sql.catalog import (
     CATALOG_QUERY,
@@ -49,8 +50,8 @@ class Basis:
 
 
 _FREE: Final = re.compile(
-    r"""\s*(?:begin|start\s+transaction|commit|end|rollback|abort|savepoint|release|prepare\s+transaction
-        |set|reset|show|discard|deallocate|listen|unlisten|notify)\b[^;]*;?\s*""",
+    r"""\s*(?:|(?:begin|start\s+transaction|commit|end|rollback|abort|savepoint|release|prepare\s+transaction
+        |set|reset|show|discard|deallocate|listen|unlisten|notify)\b[^;]*);?\s*""",
     re.IGNORECASE | re.VERBOSE,
 )
 
@@ -193,14 +194,19 @@ class Planner:
         return basis.snapshot.plan(text, types, basis.path)
 
     def analyse_free(self, text: str, types: tuple[int, ...]) -> Analysis | None:
-        """The analysis of a statement that needs no catalog, such as BEGIN or SET; None: it may need one.
+        """The analysis of a statement that needs no catalog, such as BEGIN or SET, or that is no statement at all;
+        None: it may need one.
 
         SET TRANSACTION must come before any query, so nothing may be read on its account.
         """
-        if not _FREE.fullmatch(text):
+        if not _FREE.fullmatch(text) and not self.wanted():
             return None
         found = self.database.blank.plan(text, types, SearchPath())
-        return found if all(isinstance(one, Statement) and not one.plan.touches_sealed for one in found) else None
+        if any(isinstance(one, Failure) and _is_syntax_error(one) for one in found):
+            return found
+        if _FREE.fullmatch(text) and all(isinstance(one, Statement) and not one.plan.touches_sealed for one in found):
+            return found
+        return None
 
     def analyse_blind(self, text: str, types: tuple[int, ...]) -> Analysis:
         """In a failed transaction nothing can be read, and nothing runs but its end: only that is let through."""
@@ -209,6 +215,10 @@ class Planner:
             if isinstance(one, Failure) or Effect.TRANSACTION not in one.plan.effects:
                 error = Refused("the statement cannot be analysed before the failed transaction has ended")
                 kept.append(Failure(one.start, one.end, error))
-                break
-            kept.append(one)
+            else:
+                kept.append(one)
         return tuple(kept)
+
+
+def _is_syntax_error(failure: Failure) -> bool:
+    return isinstance(failure.error, Refused) and failure.error.sqlstate == SYNTAX_ERROR

@@ -26,6 +26,9 @@ from proxy.wire.replies import Kind
 _ASYNCHRONOUS = frozenset(b"NSA")
 _FAILED_TRANSACTION = b"25P02"
 _COPY_FAILED = b"57014"  # query_canceled, the answer to CopyFail
+# What a rewritten statement fails with where its tables are not what the catalog says: undefined table, column and
+# function (or operator), datatype mismatch.
+_STALE = frozenset((b"42P01", b"42703", b"42883", b"42804"))
 # Refusals that PostgreSQL would raise in a failed transaction too: they come before it looks at the transaction.
 _BEFORE_TRANSACTION = frozenset((SYNTAX_ERROR, "26000", "34000"))
 
@@ -188,7 +191,7 @@ class Backend:
         self._copy_over()
         if c.status == b"I":
             c.portals.forget_all()
-            c.planner.transaction_ended()
+            c.planner.transaction_ended(quiet=not c.replies and c.batch_empty)
 
     def _copy_over(self) -> None:
         self._c.copy = Copy.NONE
@@ -236,6 +239,8 @@ class Backend:
             overrides = code == _FAILED_TRANSACTION and error.sqlstate in _BEFORE_TRANSACTION
             if code == POISON_SQLSTATE or overrides:
                 return refusal(error, self._c.settings.client_encoding)
+        if expectation.rewritten and code in _STALE:
+            self._c.planner.doubt()
         return redact(raw, rewritten=expectation.rewritten or expectation.in_script)
 
     def _fail(self, error: Refused) -> None:

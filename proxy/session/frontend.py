@@ -49,6 +49,7 @@ class Frontend:
         self._injection: Injection | None = None
         self._reread = False  # the catalog was read anew on account of the message at hand
         self._script: Script | None = None
+        self._flushed = -1  # the batch in front of a script that was asked to be answered
         self._sql_prepared = False
         self._sql_cursors = False
         self._handlers: dict[str, Callable[[bytes], bool]] = {
@@ -256,7 +257,17 @@ class Frontend:
             return False
         found = analysed[0]
         if self._needs_script(found):
+<<<<<<< HEAD
             self._script = Script(c, self, [text[start:end] for start, end in split(text)])
+=======
+            if not c.batch_empty and c.replies:
+                # Whether the server skips this Query must be known first: a script's Sync would end the skipping.
+                if self._flushed != c.batch:
+                    self._flushed = c.batch
+                    c.to_server.append(messages.FLUSH)
+                return False
+            self._script = Script(c, self, [text[one.start : one.end] for one in found])
+>>>>>>> session
             self.advance()
             return True
         expectation = Expectation()
@@ -346,11 +357,14 @@ class Frontend:
 
     def _bind(self, raw: bytes) -> bool:
         c = self._c
-        _, name = messages.bind_names(raw)
+        portal, name = messages.bind_names(raw)
         prepared = self._current(name)
         if prepared is None:
             return False
         plan = prepared.plan
+        if plan.params is None and plan.results is None:
+            self._send_bind(raw, portal, Portal(plan, text=prepared.text), plan)
+            return True
         bind = messages.parse_bind(raw)
         if plan.params is not None:
             raw = messages.build_bind(rewriting.seal_parameters(bind, prepared, c.settings, c.sealers))
@@ -384,7 +398,10 @@ class Frontend:
             expectation = Expectation((prepared.plan,), prepared=prepared)
             self._c.send(Kind.DESCRIBE_STATEMENT, raw, expectation)
             return True
-        portal = self._portal(target.name)
+        try:
+            portal = self._portal(target.name)
+        except Refused:
+            portal = Portal(Plan())  # the server may know one; a sealed column in it would not pass unplanned
         if portal is None:
             return False
         self._c.send(Kind.DESCRIBE_PORTAL, raw, Expectation((portal.plan,), portal=portal))
@@ -411,6 +428,8 @@ class Frontend:
     def _close(self, raw: bytes) -> bool:
         c = self._c
         target = messages.parse_target(raw)
+        if c.batch_empty and c.status == b"I" and not self.ready():
+            return False  # what is read before the batch begins does not become a part of its transaction
         names = c.statements if target.kind == b"S" else c.portals
         c.send(Kind.CLOSE, raw, Expectation(changes=[names.change(target.name, None, c.batch)]))
         return True
@@ -455,4 +474,6 @@ class Frontend:
         if kind != "d":
             c.copy = Copy.PENDING
             c.client.set_passing("d", passing=False)
+            if head is not None and head[0] is Kind.EXECUTE:
+                c.to_server.append(messages.FLUSH)  # the answer is waited for, and Sync waits with it
         return True

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from proxy.errors import Refused
+from proxy.session.refusals import SYNTAX_ERROR
 from proxy.session.shared import Analysis, Database, Shared, Snapshot
 from proxy.sql.catalog import (
     CATALOG_QUERY,
@@ -49,8 +50,8 @@ class Basis:
 
 
 _FREE: Final = re.compile(
-    r"""\s*(?:begin|start\s+transaction|commit|end|rollback|abort|savepoint|release|prepare\s+transaction
-        |set|reset|show|discard|deallocate|listen|unlisten|notify)\b[^;]*;?\s*""",
+    r"""\s*(?:|(?:begin|start\s+transaction|commit|end|rollback|abort|savepoint|release|prepare\s+transaction
+        |set|reset|show|discard|deallocate|listen|unlisten|notify)\b[^;]*);?\s*""",
     re.IGNORECASE | re.VERBOSE,
 )
 
@@ -66,6 +67,7 @@ class Planner:
         self._database: Database | None = None
         self._facts: SessionFacts | None = None
         self._facts_stale = True
+        self._facts_epoch = 0
         self._own: Snapshot | None = None
         self._catalog_stale = False
         self._catalog_changed = False  # by this transaction
@@ -77,6 +79,7 @@ class Planner:
         current = self._shared.database(self._name)
         if current is not self._database:
             self._database, self._own = current, None
+            self._facts_stale = True
         return current
 
     @property
@@ -103,8 +106,8 @@ class Planner:
             if self._version not in self._shared.systems:
                 wanted.append(Wanted.SYSTEM)
             wanted.append(Wanted.CATALOG)
-        if self._facts_stale:
-            wanted.append(Wanted.SESSION)
+        if self._facts_stale or self._facts_epoch != self.database.epoch:
+            wanted.append(Wanted.SESSION)  # schemas that came or went change what the search_path comes to
         return tuple(wanted)
 
     def take(self, wanted: tuple[Wanted, ...], values: list[bytes], epoch: int) -> None:
@@ -123,6 +126,7 @@ class Planner:
                 case Wanted.SESSION:
                     self._facts = facts = load_session(text)
                     self._facts_stale = False
+                    self._facts_epoch = epoch
                     self.settings = replace(
                         self.settings, bytea_output=facts.bytea_output, extra_float_digits=facts.extra_float_digits
                     )
@@ -135,15 +139,17 @@ class Planner:
         if Effect.SETTINGS in effects:
             self._facts_stale = self._settings_changed = True
 
-    def transaction_ended(self) -> None:
+    def transaction_ended(self, *, quiet: bool) -> None:
+        """ReadyForQuery outside of a transaction. `quiet`: nothing is under way behind it, so that whatever was noted
+        as changed has been changed by now."""
         if self._catalog_changed:
-            self._catalog_changed = False
             self._catalog_stale = self._facts_stale = True
             self._own = None
             self.database.invalidate()
         if self._settings_changed:
-            self._settings_changed = False
             self._facts_stale = True
+        if quiet:
+            self._catalog_changed = self._settings_changed = False
 
     def doubt(self) -> None:
         """The catalog does not know a name, or contradicts the server: read it anew."""
@@ -188,14 +194,19 @@ class Planner:
         return basis.snapshot.plan(text, types, basis.path)
 
     def analyse_free(self, text: str, types: tuple[int, ...]) -> Analysis | None:
-        """The analysis of a statement that needs no catalog, such as BEGIN or SET; None: it may need one.
+        """The analysis of a statement that needs no catalog, such as BEGIN or SET, or that is no statement at all;
+        None: it may need one.
 
         SET TRANSACTION must come before any query, so nothing may be read on its account.
         """
-        if not _FREE.fullmatch(text):
+        if not _FREE.fullmatch(text) and not self.wanted():
             return None
         found = self.database.blank.plan(text, types, SearchPath())
-        return found if all(isinstance(one, Statement) and not one.plan.touches_sealed for one in found) else None
+        if any(isinstance(one, Failure) and _is_syntax_error(one) for one in found):
+            return found
+        if _FREE.fullmatch(text) and all(isinstance(one, Statement) and not one.plan.touches_sealed for one in found):
+            return found
+        return None
 
     def analyse_blind(self, text: str, types: tuple[int, ...]) -> Analysis:
         """In a failed transaction nothing can be read, and nothing runs but its end: only that is let through."""
@@ -204,6 +215,10 @@ class Planner:
             if isinstance(one, Failure) or Effect.TRANSACTION not in one.plan.effects:
                 error = Refused("the statement cannot be analysed before the failed transaction has ended")
                 kept.append(Failure(one.start, one.end, error))
-                break
-            kept.append(one)
+            else:
+                kept.append(one)
         return tuple(kept)
+
+
+def _is_syntax_error(failure: Failure) -> bool:
+    return isinstance(failure.error, Refused) and failure.error.sqlstate == SYNTAX_ERROR

@@ -202,7 +202,6 @@ def test_a_value_that_the_column_cannot_take_refuses_the_bind() -> None:
         (bind(b"a", statement="never"), "26000"),
         (describe("S", "never"), "26000"),
         (execute("never"), "34000"),
-        (describe("P", "never"), "34000"),
     ],
 )
 def test_a_message_that_does_not_fit_its_statement_fails_as_in_postgresql(sent: bytes, code: str) -> None:

@@ -338,3 +338,32 @@ def test_inside_the_transaction_of_ddl_the_catalog_is_the_sessions_own() -> None
     talk.serve_reads(status="T")
     assert talk.shared.database("shop").snapshot is before
     assert talk.at_server() == [query("SELECT 1")]
+
+
+@pytest.mark.parametrize("code", ["42P01", "42883"])
+def test_a_planned_statement_that_the_server_does_not_understand_renews_the_catalog(code: str) -> None:
+    talk = Talk().warm()
+    talk.prepare()
+    talk.client(bind(b"x", statement="s"), execute(), SYNC)
+    talk.at_server()
+    talk.server(error(code), ready())
+    talk.client(bind(b"x", statement="s"), execute(), SYNC)
+    assert talk.serve_reads() == []
+
+
+def test_ddl_of_another_session_renews_catalog_and_search_path() -> None:
+    talk = Talk().warm()
+    other = Talk(shared=talk.shared).warm()
+    other.client(query("CREATE SCHEMA app"))
+    other.server(complete("CREATE SCHEMA"), ready())
+    talk.client(query("SELECT 1"))
+    assert kinds(talk.at_server()) == "CPBECC" * 2 + "S"
+
+
+def test_ddl_under_way_in_a_pipeline_is_still_ddl_when_an_earlier_batch_ends() -> None:
+    talk = Talk().warm()
+    talk.client(query("CREATE TABLE a (a int)"), query("CREATE TABLE b (a int)"))
+    assert kinds(talk.at_server()) == "Q"  # the second waits: what it rests on is being changed
+    talk.server(complete("CREATE TABLE"), ready())
+    assert talk.serve_reads() == []
+    assert talk.at_server() == [query("CREATE TABLE b (a int)")]

@@ -187,7 +187,7 @@ def whole_conversation() -> list[tuple[str, bytes]]:
         ("client", parse(SELECT, "s") + bind(b"ann", statement="s") + describe("P") + execute() + SYNC),
         ("server", PARSED + BOUND + SEALED_COLUMNS + row(b"1", hexed(b"ann")) + row(b"2", None) + complete() + ready()),
         ("client", query(LITERAL) + query("SELECT 1")),
-        ("server", error("42P01", P="3") + ready() + row(b"1") + row(b"2") + complete() + ready()),
+        ("server", error("22012", P="3") + ready() + row(b"1") + row(b"2") + complete() + ready()),
         ("client", parse("SELECT bad") + bind() + SYNC + close("S", "s") + SYNC),
         ("server", error("42703") + ready() + message(b"3") + ready()),
         ("client", messages.TERMINATE),

@@ -249,7 +249,7 @@ def test_copy_in_the_extended_protocol_waits_before_sync() -> None:
     talk.server(PARSED, BOUND, COPY_IN)
     assert talk.at_server() == []  # that Sync meant nothing to the server
     talk.client(message(b"d", b"row\n"), messages.COPY_DONE, SYNC)
-    assert kinds(talk.at_server()) == "dc"
+    assert kinds(talk.at_server()) == "dcH"
     talk.server(complete("COPY 1"))
     assert talk.at_server() == [SYNC]
 

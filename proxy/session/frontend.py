@@ -257,17 +257,13 @@ class Frontend:
             return False
         found = analysed[0]
         if self._needs_script(found):
-<<<<<<< HEAD
-            self._script = Script(c, self, [text[start:end] for start, end in split(text)])
-=======
             if not c.batch_empty and c.replies:
                 # Whether the server skips this Query must be known first: a script's Sync would end the skipping.
                 if self._flushed != c.batch:
                     self._flushed = c.batch
                     c.to_server.append(messages.FLUSH)
                 return False
-            self._script = Script(c, self, [text[one.start : one.end] for one in found])
->>>>>>> session
+            self._script = Script(c, self, [text[start:end] for start, end in split(text)])
             self.advance()
             return True
         expectation = Expectation()

@@ -118,7 +118,7 @@ class Frontend:
                 self._unreadable("Q", failed.raw)
                 done = True
             if done:
-                self._script = None
+                self._script = self._injection = None
         return self._script is None
 
     # -- refusing ------------------------------------------------------------------------------------------------------

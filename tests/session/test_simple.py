@@ -261,3 +261,24 @@ def test_copy_out_is_forwarded(text: str) -> None:
     answers = message(b"H", b"\0\0\x01\0\0"), message(b"d", b"1\n"), messages.COPY_DONE, complete("COPY 1"), ready()
     talk.server(*answers)
     assert talk.at_client() == list(answers)
+
+
+def test_the_end_of_a_failed_transaction_passes_behind_a_script_that_failed_in_it() -> None:
+    talk = Talk(Book(SCRIPT_BOOK)).warm()
+    talk.client(query("BEGIN"))
+    talk.server(complete("BEGIN"), ready("T"))
+    talk.client(query(SCRIPT))
+    talk.at_server()
+    talk.server(error("25P02"))
+    talk.server(ready("E"))
+    talk.at_server()
+    talk.client(parse("ROLLBACK"), bind(), execute(), SYNC)
+    assert kinds(talk.at_server()) == "PBES"
+
+
+def test_whether_a_script_is_skipped_is_known_before_it_begins() -> None:
+    talk = Talk(Book(SCRIPT_BOOK)).warm()
+    talk.client(parse("SELECT bad"), query(SCRIPT), SYNC)
+    assert kinds(talk.at_server()) == "PH"
+    talk.server(error("42703"))
+    assert talk.at_server() == [SYNC]

@@ -15,6 +15,7 @@ import typer
 from proxy import __version__
 from proxy.cli.check import check
 from proxy.cli.demo import demo
+from proxy.cli.explain import explain
 from proxy.cli.init import init
 from proxy.cli.serve import serve
 from proxy.errors import SealwireError
@@ -30,6 +31,7 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(init)
 app.command()(check)
+app.command()(explain)
 app.command()(demo)
 
 

@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -52,11 +53,15 @@ class Entry:
     copy_from: str = ""
     """A COPY ... TO STDOUT whose output, taken on the plain side, is the data."""
     script: str = ""
+    repeat: int = 0
+    """How often the same words came before in this script."""
 
     @property
     def key(self) -> str:
         """Stays when lines move: the theme, the script and a digest of the words."""
-        words = " ".join([self.script, *self.sql.split(), *(f"{p.type} {p.value}" for p in self.given)])
+        words = " ".join(
+            [self.script, str(self.repeat or ""), *self.sql.split(), *(f"{p.type} {p.value}" for p in self.given)]
+        )
         return f"{self.theme}:{hashlib.sha256(words.encode()).hexdigest()[:10]}"
 
     def case(self, copy_in: bytes = b"") -> Case:
@@ -105,12 +110,21 @@ def read(path: Path) -> Theme:
         raise CorpusError(f"{path}:1: the first line must be `--! theme NAME`")
     stateful = len(lines) > 1 and lines[1] == "--! stateful"
     entries = tuple(_entries(path, head[1], stateful, lines))
+    if stateful:
+        entries = tuple(_numbered(entries))
     seen: dict[str, int] = {}
     for entry in entries:
         if entry.key in seen:
             raise CorpusError(f"{path}:{entry.line}: the same statement as in line {seen[entry.key]}")
         seen[entry.key] = entry.line
     return Theme(head[1], path, stateful, entries)
+
+
+def _numbered(entries: Iterable[Entry]) -> Iterator[Entry]:
+    before: Counter[str] = Counter()
+    for entry in entries:
+        yield replace(entry, repeat=before[entry.key])
+        before[entry.key] += 1
 
 
 def _entries(path: Path, theme: str, stateful: bool, lines: list[str]) -> Iterator[Entry]:
@@ -121,6 +135,7 @@ def _entries(path: Path, theme: str, stateful: bool, lines: list[str]) -> Iterat
     copy_in: list[str] = []
     copy_from = ""
     started = 0
+    scripts: set[str] = set()
 
     def finished() -> Iterator[Entry]:
         nonlocal tag, copy_from
@@ -150,6 +165,9 @@ def _entries(path: Path, theme: str, stateful: bool, lines: list[str]) -> Iterat
             if not stateful:
                 raise CorpusError(f"{path}:{number}: scripts need `--! stateful` in the second line")
             script = line.removeprefix("--! script ").strip()
+            if script in scripts:
+                raise CorpusError(f"{path}:{number}: a second script called {script!r}")
+            scripts.add(script)
         elif line.startswith("--!"):
             yield from finished()
             if not construct:
@@ -171,10 +189,14 @@ def _entries(path: Path, theme: str, stateful: bool, lines: list[str]) -> Iterat
 def _tag(path: Path, number: int, line: str) -> tuple[str, str, frozenset[str]]:
     match = _TAG.fullmatch(line)
     if match is None:
-        raise CorpusError(f"{path}:{number}: expected `--! same`, `--! refused why` or `--! error SQLSTATE`, not {line!r}")
+        raise CorpusError(
+            f"{path}:{number}: expected `--! same`, `--! refused why` or `--! error SQLSTATE`, not {line!r}"
+        )
     expected, detail, options = match[1], match[2] or "", frozenset(re.findall(r"\w+", match[3]))
     if unknown := options - OPTIONS:
-        raise CorpusError(f"{path}:{number}: unknown option {sorted(unknown)[0]!r}; known: {', '.join(sorted(OPTIONS))}")
+        raise CorpusError(
+            f"{path}:{number}: unknown option {sorted(unknown)[0]!r}; known: {', '.join(sorted(OPTIONS))}"
+        )
     if expected == "error" and not re.fullmatch(r"[0-9A-Z]{5}", detail):
         raise CorpusError(f"{path}:{number}: `error` needs a SQLSTATE")
     if expected == "refused" and not detail:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.oracle.corpus import Entry, Theme
+from tests.oracle.loading import PAST_THE_ROWS
 from tests.support.oracle import Answer, Broken, Case, Mode, Outcome, Verdict, Wire, ask, judge
 from tests.support.servers import Database
 
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
 CORPUS = Path(__file__).parent / "corpus"
 GAPS = Path(__file__).parent / "gaps.txt"
 
-RESET_SEQUENCES = (
-    "SELECT pg_catalog.setval(c.oid::pg_catalog.regclass, 1000)"
-    " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-    " WHERE c.relkind = 'S' AND n.nspname IN ('public', 'vault')"
-)
 SCRATCH = ("DROP SCHEMA IF EXISTS scratch CASCADE", "CREATE SCHEMA scratch")
 
 
@@ -96,8 +92,8 @@ class Pair:
         if not case.shape.writes:
             return judge(self._plain(case, mode), ask(self.sealed, case, mode, self.converter), case)
         if case.shape.inserts:
-            self.converter.command(RESET_SEQUENCES)
-            self._behind.command(RESET_SEQUENCES)
+            self.converter.values(PAST_THE_ROWS)
+            self._behind.values(PAST_THE_ROWS)
         try:
             self.plain.command("BEGIN")
             self.sealed.command("BEGIN")
@@ -145,9 +141,7 @@ def run_theme(theme: Theme, pair: Pair, version: int) -> list[Finding]:
 def _run_script(script: list[Entry], pair: Pair, version: int) -> list[Finding]:
     """The whole script once per protocol; after a refusal that was not expected the two sides no longer agree, so the
     rest of it counts as refused with it."""
-    findings = {
-        entry.key: Finding(entry, {}) for entry in script if "pg18" not in entry.options or version >= 18
-    }
+    findings = {entry.key: Finding(entry, {}) for entry in script if "pg18" not in entry.options or version >= 18}
     for mode in (Mode.SIMPLE, Mode.TEXT, Mode.BINARY, Mode.PARAMETERS):
         pair.renew()
         for wire in (pair.plain, pair.sealed):

@@ -102,9 +102,14 @@ def tables() -> Iterator[tuple[str, tuple[str, ...], list[Row]]]:
         )
         for n in range(1, 61)
     ]  # fmt: skip
-    yield "people", ("id", "email", "nick"), [
-        (str(n), _some(draw, emails[:15], 0.1), _some(draw, ("nickmark1", "nickmark2", ""), 0.1)) for n in range(1, 21)
-    ]
+    yield (
+        "people",
+        ("id", "email", "nick"),
+        [
+            (str(n), _some(draw, emails[:15], 0.1), _some(draw, ("nickmark1", "nickmark2", ""), 0.1))
+            for n in range(1, 21)
+        ],
+    )
     yield "staff", ("id", "email", "nick", "role"), [
         (str(n), _some(draw, emails[:15], 0.1), _some(draw, ("nickmark1", "nickmark3"), 0.1), draw.choice(("boss", "clerk")))
         for n in range(101, 111)
@@ -116,9 +121,11 @@ def tables() -> Iterator[tuple[str, tuple[str, ...], list[Row]]]:
         )
         for n in range(1, 26)
     ]  # fmt: skip
-    yield "vault.customers", ("id", "email", "label"), [
-        (str(n), f"plain{n}@open.example", f"label {n % 3}") for n in range(1, 8)
-    ]
+    yield (
+        "vault.customers",
+        ("id", "email", "label"),
+        [(str(n), f"plain{n}@open.example", f"label {n % 3}") for n in range(1, 8)],
+    )
     yield '"Invoices"', ('"Id"', '"Customer Email"', '"Total"', '"select"', "plain_note"), [
         (
             str(n), _some(draw, emails[:12], 0.1), _some(draw, ("7731.45", "0.00", "-48213.70"), 0.1),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.oracle import corpus, loading
+from tests.oracle import chinook, corpus, loading
 from tests.oracle.corpus import CorpusError, Entry
 from tests.oracle.runner import CORPUS, copied, plain_scripts
 from tests.support.oracle import Wire
@@ -76,3 +76,23 @@ def test_a_bad_file_is_named_with_its_line(tmp_path: Path, text: str, message: s
     with pytest.raises(CorpusError) as raised:
         corpus.read(path)
     assert message in str(raised.value)
+
+
+@pytest.mark.skipif(chinook.directory() is None, reason="Chinook is not beside this checkout")
+def test_the_chinook_corpus_does_on_plain_postgresql_what_every_tag_says(server: Server) -> None:
+    place = chinook.directory()
+    assert place is not None
+    themes = corpus.themes(chinook.CORPUS)
+    entries = [entry for theme in themes for entry in theme.entries]
+    assert len(entries) >= 150
+    assert sum(entry.expected == "refused" for entry in entries) <= 0.15 * len(entries)
+    with fresh_database(server) as database:
+        wire = Wire(database.dsn)
+        chinook.load(wire, place)
+        wrong = []
+        for entry in entries:
+            wire.command("BEGIN")
+            wrong += _check(wire, entry, server)
+            wire.command("ROLLBACK")
+        wire.close()
+    assert not wrong, "\n".join(wrong)

@@ -1,14 +1,19 @@
-"""Fixtures: PostgreSQL servers and fresh databases. See tests/support/servers.py."""
+"""Fixtures: PostgreSQL servers and fresh databases; hypothesis settings. See tests/support/servers.py."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.support import servers
 from tests.support.servers import Database, Server
+
+# On a loaded machine an example may take long; that says nothing about the code.
+hypothesis.settings.register_profile("shared machine", deadline=None)
+hypothesis.settings.load_profile("shared machine")
 
 
 @pytest.fixture(scope="session")

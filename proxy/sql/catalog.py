@@ -42,7 +42,11 @@ SELECT pg_catalog.json_build_object(
            CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END,
            a.attnotnull, a.atthasdef, a.attidentity, a.attgenerated, t.typname) ORDER BY a.attnum)
          FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)))
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+      (SELECT pg_catalog.to_json(p.partattrs::pg_catalog.int2[])
+         FROM pg_catalog.pg_partitioned_table p WHERE p.partrelid = c.oid),
+      (SELECT pg_catalog.to_json(k.indkey::pg_catalog.int2[])
+         FROM pg_catalog.pg_index k WHERE k.indrelid = c.oid AND k.indisprimary)))
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND n.nspname <> 'pg_toast'
       AND (n.nspname IN ('pg_catalog', 'information_schema')) = $system$
@@ -121,6 +125,10 @@ class Relation:
         self.parents: tuple[int, ...] = tuple(row[6] or ())
         """OIDs of the tables it inherits from or is a partition of."""
         self._row = row[7] or ()
+        self.partition_key: tuple[int, ...] = tuple(row[8] or ()) if len(row) > 8 else ()
+        """Attribute numbers by which a partitioned table is divided; 0 stands for an expression."""
+        self.primary_key: tuple[int, ...] = tuple(row[9] or ()) if len(row) > 9 else ()
+        """Attribute numbers of the primary key."""
 
     def __repr__(self) -> str:
         return f"<Relation {self.schema}.{self.name} oid={self.oid} kind={self.kind}>"

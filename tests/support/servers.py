@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
+import psutil
 import psycopg
 
 with warnings.catch_warnings():
@@ -159,21 +160,24 @@ def shared_server(root: Path, version: int) -> Iterator[Server]:
     """The run's one embedded server of `version`, started by whoever comes first. `root` is shared by all workers."""
     state = root / f"postgresql-{version}.json"
     with _locked(state):
-        known = json.loads(state.read_text()) if state.exists() else None
-        if known is None:
+        if state.exists():
+            known = json.loads(state.read_text())
+        else:
             directory = Path(tempfile.mkdtemp(prefix="sealwire-"))
             server = start(directory, POSTGRES_VERSIONS[version], version)
-            known = {"users": 0, "directory": str(directory), "port": server.port}
-        directory = Path(known["directory"])
-        server = _describe(directory, POSTGRES_VERSIONS[version], version, known["port"])
-        state.write_text(json.dumps(known | {"users": known["users"] + 1}))
+            known = {"directory": str(directory), "port": server.port, "users": []}
+        state.write_text(json.dumps(known | {"users": [*known["users"], os.getpid()]}))
+    directory = Path(known["directory"])
+    server = _describe(directory, POSTGRES_VERSIONS[version], version, known["port"])
     try:
         yield server
     finally:
         with _locked(state):
             known = json.loads(state.read_text())
-            if known["users"] > 1:
-                state.write_text(json.dumps(known | {"users": known["users"] - 1}))
+            # A worker that crashed has not left: it does not count.
+            users = [user for user in known["users"] if user != os.getpid() and psutil.pid_exists(user)]
+            if users:
+                state.write_text(json.dumps(known | {"users": users}))
             else:
                 stop(server)
                 shutil.rmtree(directory)
@@ -216,6 +220,19 @@ def start(directory: Path, bin_dir: Path, version: int, settings: Mapping[str, s
             connection.execute(f"SET password_encryption = '{encryption}'")
             connection.execute(f"CREATE ROLE {login.user} LOGIN PASSWORD '{login.password}'")
     return server
+
+
+@contextlib.contextmanager
+def restarted(data: Path, version: int) -> Iterator[Server]:
+    """The server of a data directory that another program left behind, on a Unix socket only."""
+    bin_dir = POSTGRES_VERSIONS[version]
+    server = Server(version, str(data), _free_port(), "postgres", None, data, data / "log", bin_dir)
+    options = f"-p {server.port} -k {data} -h ''"
+    _run(bin_dir, "pg_ctl", "-w", "-D", str(data), "-l", str(server.log_path), "-o", options, "start")
+    try:
+        yield server
+    finally:
+        stop(server)
 
 
 def stop(server: Server) -> None:

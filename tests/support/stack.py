@@ -20,7 +20,8 @@ import psycopg
 
 from proxy.config import Config, Keys, Listen, Upstream, load_policy
 from proxy.crypto import FileProvider, Keyring, make_provider
-from proxy.ops.init import install_schema
+from proxy.ops.database import connect
+from proxy.ops.schema import install
 from proxy.server.main import Proxy
 from proxy.session.shared import Shared
 from tests.support.servers import Database
@@ -91,6 +92,11 @@ class Stack:
         assert self.tap.leaks(self.canaries) == []
 
 
+async def install_schema(dsn: str) -> None:
+    async with connect(dsn) as connection:
+        await install(connection)
+
+
 def write_policy(directory: Path, dbname: str, tables: str) -> Path:
     """columns.yaml with the given `schema.table:` entries for one database."""
     path = directory / "columns.yaml"
@@ -100,8 +106,9 @@ def write_policy(directory: Path, dbname: str, tables: str) -> Path:
 
 
 @contextlib.contextmanager
-def running(database: Database, tables: str) -> Iterator[Stack]:
-    """A stack over `database` whose policy is `tables` (YAML of `schema.table:` entries), keys and schema installed."""
+def running(database: Database, tables: str, *, upstream: tuple[str, int] | None = None) -> Iterator[Stack]:
+    """A stack over `database` whose policy is `tables` (YAML of `schema.table:` entries), keys and schema installed.
+    `upstream` puts another server behind the proxy than the one that holds `database`."""
     directory = Path(tempfile.mkdtemp(prefix="sw-"))
     thread = LoopThread()
     try:
@@ -109,9 +116,8 @@ def running(database: Database, tables: str) -> Iterator[Stack]:
         FileProvider.create(Path(keys.master_key))
         provider = make_provider(keys)
         keyring = Keyring.create(keys.keyring, provider)
-        with database.connect() as connection:
-            install_schema(connection)
-        tap = Tap(directory, (database.host, database.port))
+        thread.run(install_schema(database.dsn))
+        tap = Tap(directory, upstream or (database.host, database.port))
         thread.run(tap.start())
         policy = write_policy(directory, database.dbname, tables)
         config = Config(

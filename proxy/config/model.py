@@ -1,7 +1,6 @@
-"""Both YAML files as frozen, validated objects.
+"""Both YAML files as frozen, validated objects: what the rest of the house knows of the configuration.
 
-`sealwire.yaml` describes the process, `columns.yaml` the policy: which columns are sealed, and how. Every error is a
-`ConfigError` that names file, line and key. Relative paths are relative to the file that holds them.
+`sealwire.yaml` describes the process, `columns.yaml` the policy: which columns are sealed, and how.
 """
 
 from __future__ import annotations

@@ -1,0 +1,27 @@
+# The proxy as an image: `docker build .`. The stage `tests` adds the test suite; docker-compose.yml uses both.
+FROM python:3.12-slim AS base
+RUN useradd --uid 10001 --create-home --shell /usr/sbin/nologin sealwire \
+    && install --directory --owner sealwire --group sealwire --mode 0700 /var/lib/sealwire
+WORKDIR /opt/sealwire
+COPY pyproject.toml README.md LICENSE ./
+COPY proxy proxy
+RUN pip install --no-cache-dir --disable-pip-version-check .
+
+FROM base AS tests
+RUN pip install --no-cache-dir --disable-pip-version-check '.[dev]'
+COPY --chown=sealwire:sealwire . /home/sealwire/checkout
+WORKDIR /home/sealwire/checkout
+USER sealwire
+CMD ["python", "-m", "pytest", "-n", "2", "--dist", "loadfile"]
+
+FROM base AS proxy
+COPY config /etc/sealwire
+USER sealwire
+# Master key and keyring, unless the configuration puts them elsewhere.
+ENV SEALWIRE_LISTEN_HOST=0.0.0.0 \
+    SEALWIRE_KEYS_KEYRING=/var/lib/sealwire/keyring.json \
+    SEALWIRE_KEYS_MASTER_KEY=/var/lib/sealwire/master.key
+VOLUME /var/lib/sealwire
+EXPOSE 6432
+ENTRYPOINT ["sealwire"]
+CMD ["serve", "--config", "/etc/sealwire/sealwire.yaml"]

@@ -1,0 +1,150 @@
+"""sealwire.yaml -> `Config`.
+
+Every key may be overridden by an environment variable, SEALWIRE_<SECTION>_<KEY>, which is read as if its text stood in
+the file. A variable that starts like a section and names no key is an error, as a misspelt key in the file is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final, cast, get_args
+
+import yaml
+
+from proxy.config.model import Config, Keys, Listen, TlsMode, Upstream, UpstreamTlsMode
+from proxy.config.nodes import Entry, read_document, require_known, suggestion
+from proxy.errors import ConfigError
+
+_PREFIX: Final = "SEALWIRE_"
+_MAX_PORT: Final = 65535
+_MAX_WORKERS: Final = 1024  # far above any machine's use; catches a port number in the wrong place
+
+
+def _port(entry: Entry) -> int:
+    return entry.integer(1, _MAX_PORT)
+
+
+def _path(entry: Entry) -> Path:
+    return Path(os.path.abspath(entry.path.parent / entry.text()))
+
+
+def _text(entry: Entry) -> str:
+    return entry.text()
+
+
+def _listen_tls(entry: Entry) -> str:
+    return entry.choice(get_args(TlsMode))
+
+
+def _upstream_tls(entry: Entry) -> str:
+    return entry.choice(get_args(UpstreamTlsMode))
+
+
+def _workers(entry: Entry) -> int:
+    return entry.integer(1, _MAX_WORKERS)
+
+
+_Reader = Callable[[Entry], object]
+_SECTIONS: Final[Mapping[str, Mapping[str, _Reader]]] = {
+    "listen": {"host": _text, "port": _port, "tls": _listen_tls, "cert": _path, "key": _path},
+    "upstream": {"host": _text, "port": _port, "tls": _upstream_tls, "ca": _path},
+    "keys": {"keyring": _path, "provider": _text, "master_key": _text},
+}
+_TOP: Final[Mapping[str, _Reader]] = {"columns": _path, "workers": _workers}
+
+
+def load_config(path: Path, environ: Mapping[str, str]) -> Config:
+    """The process configuration in `path`, with the overrides in `environ`. Every key has a default.
+
+    Raises ConfigError: unknown key, wrong type, a TLS mode without its files, an unreadable file. That `columns` exists
+    is for `load_policy` to say, and that the key files exist for whoever opens them.
+    """
+    path = Path(os.path.abspath(path))
+    root = read_document(path)
+    top = root.mapping("a mapping of sections")
+    require_known(top, [*_SECTIONS, *_TOP])
+    _require_known_variables(environ)
+
+    found = {name: _section(name, top.get(name), path, environ) for name in _SECTIONS}
+    _require_files(found)
+    keys = _values(found["keys"], _SECTIONS["keys"])
+    keys.setdefault("keyring", path.parent / "keyring.json")
+    keys.setdefault("master_key", "master.key")
+    if keys.get("provider", "file") == "file":
+        keys["master_key"] = os.path.abspath(path.parent / cast("str", keys["master_key"]))
+
+    loose = {name: entry for name, entry in top.items() if name in _TOP}
+    loose |= _overrides("", _TOP, path, environ)
+    rest = _values(loose, _TOP)
+    return Config(
+        path=path,
+        listen=Listen(**_values(found["listen"], _SECTIONS["listen"])),  # type: ignore[arg-type]  # by _SECTIONS
+        upstream=Upstream(**_values(found["upstream"], _SECTIONS["upstream"])),  # type: ignore[arg-type]
+        keys=Keys(**keys),  # type: ignore[arg-type]
+        columns=cast("Path", rest.get("columns", path.parent / "columns.yaml")),
+        workers=cast("int", rest.get("workers", 1)),
+    )
+
+
+def _section(name: str, entry: Entry | None, path: Path, environ: Mapping[str, str]) -> dict[str, Entry]:
+    readers = _SECTIONS[name]
+    entries = {} if entry is None else entry.mapping(f"a mapping with {', '.join(readers)}")
+    require_known(entries, readers)
+    return entries | _overrides(f"{name}_", readers, path, environ)
+
+
+def _overrides(prefix: str, readers: Mapping[str, _Reader], path: Path, environ: Mapping[str, str]) -> dict[str, Entry]:
+    """The entries that environment variables stand for. An empty variable is one that is not set."""
+    entries: dict[str, Entry] = {}
+    for key in readers:
+        variable = f"{_PREFIX}{prefix}{key}".upper()
+        if text := environ.get(variable):
+            tag = "tag:yaml.org,2002:int" if text.isdecimal() else "tag:yaml.org,2002:str"
+            entries[key] = _Override(path, variable, 0, yaml.ScalarNode(tag, text))
+    return entries
+
+
+class _Override(Entry):
+    """A value from the environment: errors name the variable, not the file. Paths are relative to the file still."""
+
+    def error(self, message: str) -> ConfigError:
+        return ConfigError(message, key=self.key)
+
+    def text(self) -> str:
+        """The variable as it is: it needs no quotes to be text. It is not empty, see `_overrides`."""
+        return str(cast("yaml.ScalarNode", self.node).value)
+
+
+def _require_known_variables(environ: Mapping[str, str]) -> None:
+    known = [f"{_PREFIX}{s}_{k}".upper() for s, readers in _SECTIONS.items() for k in readers]
+    starts = tuple(f"{_PREFIX}{section}_".upper() for section in _SECTIONS)
+    for variable in environ:
+        if variable.startswith(starts) and variable not in known:
+            raise ConfigError(f"unknown environment variable{suggestion(variable, known)}", key=variable)
+
+
+def _require_files(found: Mapping[str, Mapping[str, Entry]]) -> None:
+    """TLS modes name the files they need, and these exist: better said here, with a line, than at the first client."""
+    listen = found["listen"]
+    if "tls" in listen and _listen_tls(listen["tls"]) != "disable":
+        for needed in ("cert", "key"):
+            if needed not in listen:
+                raise listen["tls"].error(f"needs listen.{needed}")
+            _require_file(listen[needed])
+    upstream = found["upstream"]
+    mode = _upstream_tls(upstream["tls"]) if "tls" in upstream else None
+    if mode in ("verify-ca", "verify-full") and "ca" not in upstream:
+        raise upstream["tls"].error("needs upstream.ca")
+    if mode != "disable" and "ca" in upstream:
+        _require_file(upstream["ca"])
+
+
+def _require_file(entry: Entry) -> None:
+    if not (file := _path(entry)).is_file():
+        raise entry.error(f"no such file: {file}")
+
+
+def _values(entries: Mapping[str, Entry], readers: Mapping[str, _Reader]) -> dict[str, object]:
+    return {name: readers[name](entry) for name, entry in entries.items()}

@@ -1,0 +1,172 @@
+"""Queries, changes, and the statements that are about other statements or about the session.
+
+EXPLAIN is analysed through to its inner statement. SQL-level PREPARE and DECLARE pass where they touch no sealed
+column: their results and parameters would otherwise flow through statements that do not show them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pglast import ast, enums
+
+from proxy.errors import Refused
+from proxy.sql import ddl_derived
+from proxy.sql.changes import analyse_change
+from proxy.sql.flow import Columns
+from proxy.sql.plan import Effect, Plan
+from proxy.sql.queries import analyse_query, openings
+from proxy.sql.task import DDL_AND_PATH, Task, matters, place
+
+_UNDO: Final = Effect.TRANSACTION | Effect.SETTINGS | Effect.CATALOG
+
+
+def analysed(task: Task, node: ast.Node) -> Columns | None:
+    """The columns that a query or change returns; None: it mentions no sealed relation and passes as it is.
+
+    Raises Refused: 42P01 for a relation that the catalog does not hold, 0A000 for what may not be done.
+    """
+    found = task.mentions(node)
+    task.require_known(found)
+    if task.policy:
+        task.refuse_text_runners(found)
+    for name, relation in found.row_types:
+        if task.carries(relation):
+            raise Refused(
+                f'the row type of "{relation.qualified}" cannot be used: the table has sealed columns',
+                hint="select or assign its columns one by one",
+                position=place(name.location),
+            )
+    if task.sealed_mention(found) is None:
+        return None
+    if isinstance(node, ast.SelectStmt):
+        return analyse_query(task.context, node)
+    return analyse_change(task.context, node)
+
+
+def query(task: Task, node: ast.SelectStmt) -> Plan:
+    """SELECT, VALUES, TABLE, and SELECT INTO, which is CREATE TABLE AS."""
+    first = node
+    while first.larg is not None:
+        first = first.larg
+    if first.intoClause is not None:
+        task.effects |= DDL_AND_PATH
+        return ddl_derived.select_into(task, node, first)
+    return change(task, node)
+
+
+def change(task: Task, node: ast.Node) -> Plan:
+    """INSERT, UPDATE, DELETE, MERGE."""
+    columns = analysed(task, node)
+    return task.forward() if columns is None else task.plan(node, results=openings(columns))
+
+
+def explain(task: Task, node: ast.ExplainStmt) -> Plan:
+    """EXPLAIN [ANALYZE]: its own result is plain text, whatever the inner statement returns."""
+    inner = node.query
+    if isinstance(inner, ast.ExecuteStmt):
+        return execute(task, inner)
+    if isinstance(inner, ast.CreateTableAsStmt):
+        task.effects |= DDL_AND_PATH
+        return ddl_derived.create_table_as(task, inner, whole=node)
+    if isinstance(inner, ast.DeclareCursorStmt):
+        inner = inner.query
+    elif isinstance(inner, ast.RefreshMatViewStmt):
+        return task.forward()
+    if _into(inner):
+        task.effects |= DDL_AND_PATH
+    return task.forward() if analysed(task, inner) is None else task.plan(node)
+
+
+def _into(node: ast.Node) -> bool:
+    while isinstance(node, ast.SelectStmt) and node.larg is not None:
+        node = node.larg
+    return isinstance(node, ast.SelectStmt) and node.intoClause is not None
+
+
+def prepare(task: Task, node: ast.PrepareStmt) -> Plan:
+    _must_stay_plain(
+        task, node.query, "PREPARE", "prepare it by the protocol, as drivers do (Parse), or run it as it is"
+    )
+    return task.forward()
+
+
+def declare(task: Task, node: ast.DeclareCursorStmt) -> Plan:
+    _must_stay_plain(
+        task, node.query, "DECLARE CURSOR", "use a portal of the protocol with a row limit, as drivers do, or LIMIT"
+    )
+    return task.forward()
+
+
+def _must_stay_plain(task: Task, node: ast.Node, construct: str, hint: str) -> None:
+    columns = analysed(task, node)
+    if columns is None:
+        return
+    plan = task.plan(node, results=openings(columns))
+    if plan.touches_sealed or plan.template is not None or plan.results is not None:
+        raise Refused(f"{construct} is not supported for a statement that touches sealed columns", hint=hint)
+
+
+def execute(task: Task, node: ast.ExecuteStmt) -> Plan:
+    return task.forward(executes=node.name)
+
+
+def fetch(task: Task, node: ast.FetchStmt) -> Plan:
+    return task.forward(fetches=node.portalname)
+
+
+def close(task: Task, node: ast.ClosePortalStmt) -> Plan:
+    if node.portalname is None:
+        task.effects |= Effect.CLOSE_ALL
+    return task.forward(closes=node.portalname)
+
+
+def deallocate(task: Task, node: ast.DeallocateStmt) -> Plan:
+    if node.isall:
+        task.effects |= Effect.DEALLOCATE_ALL
+    return task.forward(deallocates=node.name)
+
+
+def transaction(task: Task, node: ast.TransactionStmt) -> Plan:
+    """ROLLBACK TO may undo DDL and settings; what the end of a transaction undoes, the session knows."""
+    if node.kind in (
+        enums.TransactionStmtKind.TRANS_STMT_ROLLBACK_TO,
+        enums.TransactionStmtKind.TRANS_STMT_COMMIT_PREPARED,
+    ):
+        task.effects = _UNDO
+    return task.forward()
+
+
+def variable_set(task: Task, node: ast.VariableSetStmt) -> Plan:
+    """SET, RESET, SET ROLE, SET SESSION AUTHORIZATION; SET TRANSACTION changes no setting that matters."""
+    kinds = enums.VariableSetKind
+    if node.kind == kinds.VAR_RESET_ALL or (node.kind != kinds.VAR_SET_MULTI and matters(node.name or "")):
+        task.effects |= Effect.SETTINGS
+    return task.forward()
+
+
+def discard(task: Task, node: ast.DiscardStmt) -> Plan:
+    if node.target == enums.DiscardMode.DISCARD_ALL:
+        task.effects |= DDL_AND_PATH | Effect.DEALLOCATE_ALL | Effect.CLOSE_ALL
+    elif node.target == enums.DiscardMode.DISCARD_TEMP:
+        task.effects |= DDL_AND_PATH
+    return task.forward()
+
+
+def call(task: Task, node: ast.CallStmt) -> Plan:
+    """CALL: procedures take plaintext; what they do inside is refused when they are created."""
+    found = task.mentions(node)
+    if (relation := task.sealed_mention(found)) is not None:
+        raise Refused(f'"{relation.qualified}" has sealed columns and cannot be an argument of CALL')
+    return task.forward()
+
+
+def do(task: Task, node: ast.DoStmt) -> Plan:
+    """DO: refused when its text names a relation with sealed columns."""
+    texts = [item.arg.sval for item in node.args if isinstance(item.arg, ast.String)]
+    if (name := task.names_sealed(texts)) is not None:
+        raise Refused(
+            f'a DO block cannot name "{name}", which has sealed columns: its text cannot be rewritten',
+            hint="run its statements one by one from the application",
+        )
+    return task.forward()

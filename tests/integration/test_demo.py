@@ -1,0 +1,82 @@
+"""`sealwire demo --once`, and a search of everything the raw database holds afterwards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from proxy.cli.demo_data import DATABASE, make_shop
+from tests.support import servers
+
+# pg_dump of the embedded server; the demo always runs PostgreSQL 18.
+BIN = servers.POSTGRES_VERSIONS[18]
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[tuple[Path, str, float]]:
+    """The directory of a finished demo, what it printed, and its seconds."""
+    home = Path(tempfile.mkdtemp(prefix="sw-demo-"))
+    begun = time.monotonic()
+    run = subprocess.run(
+        [sys.executable, "-m", "proxy.cli", "demo", "--once", "--directory", str(home)],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env=os.environ | {"COLUMNS": "160", "NO_COLOR": "1"},
+        timeout=120,
+        check=False,
+    )
+    seconds = time.monotonic() - begun
+    assert run.returncode == 0, run.stdout + run.stderr
+    yield home, run.stdout, seconds
+    shutil.rmtree(home)
+
+
+def test_the_demo_verifies_itself_in_time(demo: tuple[Path, str, float]) -> None:
+    _, output, seconds = demo
+    assert "Verified" in output
+    assert "customers_email_key" in output
+    assert "HINT" in output
+    assert seconds < 30
+
+
+def test_no_sealed_plaintext_in_the_data_directory_or_the_server_log(demo: tuple[Path, str, float]) -> None:
+    home, _, _ = demo
+    files = [path for path in (home / "pgdata").rglob("*") if path.is_file()]
+    assert any(path.name == "log" and b"INSERT INTO customers" in path.read_bytes() for path in files)
+    haystack = b"\0".join(path.read_bytes() for path in files)
+    assert_nothing_found(haystack)
+
+
+def test_no_sealed_plaintext_in_a_dump(demo: tuple[Path, str, float]) -> None:
+    home, _, _ = demo
+    with servers.restarted(home / "pgdata", 18) as server:
+        dump = subprocess.run(
+            [BIN / "pg_dump", "--dbname", server.dsn(DATABASE), "--inserts"], capture_output=True, check=True
+        ).stdout
+    assert dump.count(b"INSERT INTO public.orders") >= 5000
+    assert b"'2025-" in dump  # the plain column `placed`: a date that is not sealed is found in this form
+    assert_nothing_found(dump)
+    shop = make_shop()
+    for born in {row[4] for row in shop.customers} | {row[4] for row in shop.cards}:
+        assert f"'{born}'".encode() not in dump
+    for total in {row[4] for row in shop.orders}:
+        assert f", {total}, ".encode() not in dump
+
+
+def assert_nothing_found(haystack: bytes) -> None:
+    found = []
+    for plaintext in make_shop().plaintexts():
+        raw = plaintext.encode()
+        found += [plaintext for form in (raw, raw.hex().encode()) if form in haystack]
+    assert found == []
+    # the other direction: the search does find what is stored plainly
+    assert b"shipped" in haystack

@@ -33,6 +33,7 @@ POOLS: dict[str, tuple[str, ...]] = {
 }
 NUMBERS = frozenset({"integer", "bigint", "smallint", "numeric(10,2)", "double precision"})
 NO_ORDER = frozenset({"bytea", "jsonb"})
+NO_SEARCH = frozenset({"jsonb"})
 PLAIN_POOLS = {"integer": ("0", "1", "2", "5", "-3"), "text": ("plain x", "plain y", "Plain", "")}
 
 
@@ -88,7 +89,7 @@ class Table:
                     settings.append(f"search: {column.search}")
                 if not column.domain.startswith("own "):
                     settings.append(f"join: {column.domain}")
-                if column.search == "order" and column.type == "text":
+                if column.search == "order" and column.is_text:
                     settings.append("max_length: 24")
                 lines.append(f"  {column.name}: {{{', '.join(settings)}}}")
         return "\n".join(lines) + "\n" if len(lines) > 1 else ""
@@ -117,7 +118,8 @@ def world(number: int, draw: random.Random) -> World:
             columns.append(Column("p", "text", "plain", "plain"))
         for extra in range(draw.randint(1, 4)):
             kind = draw.choice(kinds)
-            search = draw.choice(("none", "equality") if kind in NO_ORDER else ("none", "equality", "equality", "order"))
+            modes = ("none", "equality", "equality", "order")
+            search = draw.choice(modes[:1] if kind in NO_SEARCH else modes[:2] if kind in NO_ORDER else modes)
             name = f"c{extra}"
             columns.append(Column(name, kind, search, f"own {schema} {index} {name}"))
         tables.append(_filled(schema, f"t{index}", tuple(columns), draw))

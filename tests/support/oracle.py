@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import psycopg
 from psycopg import pq
 
 from tests.support.statements import Parametrized, Shape
@@ -102,12 +103,12 @@ class Wire:
         self.connection = _connect(dsn)
         self._type_names: dict[int, str] = {}
         self._type_oids: dict[str, int] = {}
-        self._looker: pq.PGconn | None = None
+        self._looker: Wire | None = None
 
     def close(self) -> None:
         self.connection.finish()
         if self._looker is not None:
-            self._looker.finish()
+            self._looker.close()
 
     def renew(self) -> None:
         self.connection.finish()
@@ -175,9 +176,9 @@ class Wire:
     def _answer(self, copy_in: bytes) -> Answer:
         try:
             return Answer(tuple(self._result(raw) for raw in self._collect(copy_in)))
-        except Broken as error:
+        except (Broken, psycopg.OperationalError) as error:
             self.renew()
-            return Answer(broken=str(error))
+            return Answer(broken=str(error) or "broken")
 
     def _collect(self, copy_in: bytes = b"") -> list[pq.PGresult | tuple[pq.PGresult, bytes]]:
         """Everything up to the end of the command. COPY data comes beside its result."""
@@ -218,7 +219,10 @@ class Wire:
     def _readable(self) -> None:
         if not select.select([self.connection.socket], [], [], PATIENCE)[0]:
             raise Broken(f"no answer within {PATIENCE:.0f} s")
-        self.connection.consume_input()
+        try:
+            self.connection.consume_input()
+        except psycopg.OperationalError as error:
+            raise Broken(" ".join(str(error).split())) from None
 
     def _result(self, raw: pq.PGresult | tuple[pq.PGresult, bytes]) -> Result:
         if isinstance(raw, tuple):
@@ -255,12 +259,20 @@ class Wire:
     def _look(self, sql: str) -> str:
         """On a second connection: this one may be in the middle of something, or in a failed transaction."""
         if self._looker is None:
-            self._looker = _connect(self.dsn)
-        return (self._looker.exec_(sql.encode()).get_value(0, 0) or b"").decode()
+            self._looker = Wire(self.dsn)
+        return self._looker.values(sql)[0]
 
 
 def _connect(dsn: str) -> pq.PGconn:
-    connection = pq.PGconn.connect(dsn.encode())
+    """Polls: PQconnectdb would hold the interpreter's lock, and the proxy may run in a thread of this process."""
+    connection = pq.PGconn.connect_start(dsn.encode())
+    readiness = pq.PollingStatus.WRITING
+    while readiness in (pq.PollingStatus.READING, pq.PollingStatus.WRITING):
+        waiting = [connection.socket]
+        reading = readiness is pq.PollingStatus.READING
+        if not any(select.select(waiting if reading else [], [] if reading else waiting, [], PATIENCE)):
+            raise Broken(f"no connection within {PATIENCE:.0f} s")
+        readiness = connection.connect_poll()
     if connection.status != pq.ConnStatus.OK:
         raise Broken(connection.error_message.decode(errors="replace").strip())
     connection.notice_handler = None

@@ -15,7 +15,7 @@ from proxy.session import rewriting
 from proxy.session.conversation import Conversation, Copy, Expectation, Portal, Prepared
 from proxy.session.injection import Injection
 from proxy.session.names import UNSETTLED
-from proxy.session.refusals import as_refused, is_unknown_name, plan_changed
+from proxy.session.refusals import POISON, as_refused, is_unknown_name, plan_changed
 from proxy.session.script import Script
 from proxy.session.shared import Analysis
 from proxy.sql.plan import Effect, Failure, Plan, Statement

@@ -129,7 +129,7 @@ class Session:
             self._server.feed(data)
             while (item := self._server.next()) is not None:
                 self._server_item(item)
-                if self._closing:
+                if self.closing:
                     return
             if self._frontend is not None:
                 self._frontend.advance()
@@ -158,7 +158,7 @@ class Session:
     def _run_client(self) -> None:
         """Take what the client has sent, until it has to be held."""
         try:
-            while not self._closing and not self._is_waiting():
+            while not self.closing and not self._is_waiting():
                 item = self._held if self._held is not None else self._client.next()
                 if item is None:
                     return
@@ -172,9 +172,13 @@ class Session:
         """A policy has come for a database that had none: it holds from the next batch on, and a batch that was sent
         without it has to be answered first."""
         transparent = self._transparent
-        if transparent is None or transparent.is_open or self._client.in_message or not self._shared.database(self._database).policy:
-            self._waiting = False
-        else:
+        self._waiting = False
+        if (
+            transparent is not None
+            and not transparent.is_open
+            and not self._client.in_message
+            and self._shared.database(self._database).policy
+        ):
             self._waiting = not transparent.settled
             if not self._waiting:
                 transparent.leave()
@@ -200,15 +204,16 @@ class Session:
     def _server_item(self, item: Item) -> None:
         if not self._authentication.ready:
             self._to_client.append(self._authentication.server(item))
-            if self._authentication.ready:
-                self._begin()
+            self._begin()
         elif self._transparent is not None:
             self._to_client.append(self._transparent.server(item))
         elif self._backend is not None:
             self._backend.handle(item)
 
     def _begin(self) -> None:
-        """The server is ready: the stage for the rest of the session."""
+        """Once the server is ready: the stage for the rest of the session."""
+        if not self._authentication.ready:
+            return
         if not self._shared.database(self._database).policy:
             self._transparent = Transparent(self._client, self._server, self._authentication.parameters)
         elif self._is_replication:

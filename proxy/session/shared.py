@@ -70,6 +70,8 @@ class Snapshot:
             return (Failure(0, len(text), error),)
         except RecursionError:
             return (Failure(0, len(text), Refused("statement is nested too deeply", sqlstate="54001")),)
+        except Exception as error:  # a fault of the analysis refuses the statement; the connection is not at fault
+            return (Failure(0, len(text), error),)
 
 
 def _cost(text: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
+from proxy.errors import ProtocolViolation
 from proxy.wire import messages
 from proxy.wire.frames import Head, Item, Oversized, Run, Splitter
 
@@ -49,7 +50,7 @@ class Transparent:
             self.is_open = True
             return item
         if isinstance(item, Oversized):
-            raise AssertionError("large messages pass")
+            raise ProtocolViolation("invalid message length")
         if isinstance(item, Head):
             self._client.pass_frame()
         kind = item.type
@@ -67,7 +68,7 @@ class Transparent:
         if isinstance(item, Run):
             return item
         if isinstance(item, (Oversized, Head)):
-            raise AssertionError("large messages pass")
+            raise ProtocolViolation("invalid message length")
         kind, raw = item.type, item.raw
         if kind in b"Z":
             self.status = messages.parse_ready(raw)

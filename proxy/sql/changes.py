@@ -76,9 +76,8 @@ def _insert(ctx: Context, statement: ast.InsertStmt, scope: Scope) -> Columns:
     targets = _insert_targets(ctx, statement, target)
     source: Any = statement.selectStmt
     if source is not None:
-        if source.valuesLists and not (
-            source.sortClause or source.limitCount or source.limitOffset or source.withClause
-        ):
+        is_general = source.sortClause or source.limitCount or source.limitOffset or source.withClause
+        if source.valuesLists and not is_general:
             for index, row in enumerate(source.valuesLists):
                 _insert_row(ctx, source, ("valuesLists", index), row, targets, scope)
         else:
@@ -132,7 +131,8 @@ def _insert_row(
             continue
         name, flow = targets[index]
         slot = Slot(holder, *path, index)
-        assign(ctx, expression(ctx, slot, level), flow, name, ctx.position(getattr(value, "location", None)))
+        position = ctx.position(getattr(value, "location", None))
+        assign(ctx, expression(ctx, slot, level), flow, name, position, id(row))
 
 
 def _insert_columns(ctx: Context, columns: Columns, targets: Targets) -> None:
@@ -181,7 +181,7 @@ def _set_list(ctx: Context, holder: Any, target: Target, scope: Scope) -> None:
         value = node.val
         if not isinstance(value, ast.MultiAssignRef):
             if not isinstance(value, ast.SetToDefault):
-                assign(ctx, expression(ctx, Slot(node, "val"), scope), flow, node.name, position)
+                assign(ctx, expression(ctx, Slot(node, "val"), scope), flow, node.name, position, id(holder))
             continue
         # Each of the row's columns holds a copy of the same source; the first one is analysed and serves all.
         if value.colno == 1:
@@ -285,10 +285,8 @@ def _returning(ctx: Context, statement: Any, target: Target, scope: Scope) -> Co
     clause = statement.returningClause
     if clause is None:
         return []
-    names = {
-        enums.ReturningOptionKind.RETURNING_OPTION_OLD: "old",
-        enums.ReturningOptionKind.RETURNING_OPTION_NEW: "new",
-    }
+    kinds = enums.ReturningOptionKind
+    names = {kinds.RETURNING_OPTION_OLD: "old", kinds.RETURNING_OPTION_NEW: "new"}
     for option in clause.options or ():
         names[option.option] = option.value
     level = _without_entries(scope)

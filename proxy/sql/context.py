@@ -135,6 +135,13 @@ class Context:
         return tuple(param or ServerParam(index) for index, param in enumerate(server))
 
     def _follow(self, leaf: Leaf) -> None:
+        first = next(other for other in self._params if other.number == leaf.number)
+        if first is leaf and leaf.source is None and not self.declared_type(leaf.number):
+            raise Refused(
+                f"could not determine data type of parameter ${leaf.number}",
+                position=self.position(leaf.location),
+                sqlstate="42P08",
+            )
         for other in self._params:
             if other.number == leaf.number and other.sealing is not None and not other.is_neutral:
                 self.seal(leaf, other.sealing)
@@ -155,6 +162,16 @@ class Context:
         if all(leaf.sealing == leaves[0].sealing for leaf in leaves):
             return
         types = [leaf.sealing.client_type if leaf.sealing else leaf.type or leaf.plain_type for leaf in leaves]
+        for index, leaf in enumerate(leaves):
+            for other, kind in zip(leaves[:index], types[:index], strict=True):
+                mine = types[index]
+                if leaf.group and leaf.group == other.group and kind and mine and kind.oid != mine.oid:
+                    raise Refused(
+                        f"inconsistent types deduced for parameter ${number}",
+                        detail=f"{kind.unmodified} versus {mine.unmodified}",
+                        position=self.position(leaf.location),
+                        sqlstate="42P08",
+                    )
         first = types[0]
         if first is None or None in types:
             raise self._undecided(number, leaves)

@@ -57,6 +57,7 @@ _CATEGORY: Final[dict[Family, str]] = {
     Family.BOOLEAN: "B",
 }
 _PREFERRED: Final = frozenset({25, 701, 1184, 16})  # text, double precision, timestamptz, boolean
+_VARCHAR_OID: Final = 1043
 _WHOLE: Final = frozenset({Family.SMALLINT, Family.INTEGER, Family.BIGINT})
 
 
@@ -121,6 +122,14 @@ def common_type(kinds: Iterable[SqlType | None], construct: str, position: int |
     return chosen.unmodified if chosen is not None else None
 
 
+def shared_type(kinds: Iterable[SqlType | None]) -> SqlType | None:
+    """common_type, or None where there is none: IN then compares its items one by one."""
+    try:
+        return common_type(kinds, "IN", None)
+    except Refused:
+        return None
+
+
 def common_typmod(kinds: Iterable[SqlType | None], common: SqlType) -> SqlType:
     """`common` with the modifier that all inputs share, or without one (select_common_typmod)."""
     found: SqlType | None = None
@@ -148,4 +157,24 @@ def compared_type(left: SqlType, right: SqlType | None) -> SqlType:
         return left
     if {left.family, right.family} <= _WHOLE or {left.family, right.family} <= set(_MOMENTS):
         return left
-    return common_type((left, right), "NULLIF", None) or left
+    common = common_type((left, right), "NULLIF", None)
+    return left if common is None or common.oid == left.oid else common
+
+
+def operand_type(kind: SqlType | None) -> SqlType | None:
+    """The type that an untyped parameter takes from the other side of an operator: varchar has no operators."""
+    return TEXT if kind is not None and kind.oid == _VARCHAR_OID else kind
+
+
+def assignable(source: SqlType, target: SqlType) -> bool:
+    """True where a value of one type can be stored in a column of the other (assignment casts of pg_cast)."""
+    if source.is_array or target.is_array:
+        return source.is_array == target.is_array and assignable(source.element, target.element)
+    if source.family is target.family or target.family in _STRINGS:
+        return True
+    pair = {source.family, target.family}
+    if pair == {Family.JSON, Family.JSONB}:
+        return True
+    if target.family is Family.TIME:
+        return source.family in (Family.TIMESTAMP, Family.TIMESTAMPTZ)
+    return pair <= set(_NUMBERS) or pair <= set(_MOMENTS)

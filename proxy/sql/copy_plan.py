@@ -21,17 +21,18 @@ from proxy.sql.ddl_index import existing
 from proxy.sql.flow import Slot
 from proxy.sql.plan import CopyFormat, CopyPlan, Plan
 from proxy.sql.queries import openings
+from proxy.sql.survey import Tree
 from proxy.sql.task import Task, place
 
 
-def copy(task: Task, node: ast.CopyStmt) -> Plan:
+def copy(task: Task, node: Tree) -> Plan:
     """COPY of a table or of a query."""
     if not task.policy:
         return task.forward()
     return _copy_query(task, node) if node.relation is None else _copy_table(task, node)
 
 
-def _copy_query(task: Task, node: ast.CopyStmt) -> Plan:
+def _copy_query(task: Task, node: Tree) -> Plan:
     columns = utility.analysed(task, node.query)
     if columns is None:
         return task.forward()
@@ -48,7 +49,7 @@ def _copy_query(task: Task, node: ast.CopyStmt) -> Plan:
     return task.plan(node, copy=_stream(node, names, sealed, types))
 
 
-def _copy_table(task: Task, node: ast.CopyStmt) -> Plan:
+def _copy_table(task: Task, node: Tree) -> Plan:
     relation = require_relation(task, node.relation)
     if not task.carries(relation):
         return task.forward()
@@ -72,7 +73,7 @@ def _copy_table(task: Task, node: ast.CopyStmt) -> Plan:
     return task.plan(node, copy=_stream(node, names, sealed, types))
 
 
-def _names(relation: Relation, node: ast.CopyStmt) -> list[str]:
+def _names(relation: Relation, node: Tree) -> list[str]:
     """The copied columns in order; all but the generated ones where there is no list."""
     if node.attlist is None:
         return [attribute.name for attribute in relation.attributes if not attribute.generated]
@@ -87,7 +88,7 @@ def _names(relation: Relation, node: ast.CopyStmt) -> list[str]:
     return names
 
 
-def _refuse_file(node: ast.CopyStmt, column: SealedColumn) -> None:
+def _refuse_file(node: Tree, column: SealedColumn) -> None:
     if node.filename is not None or node.is_program:
         way = "FROM" if node.is_from else "TO"
         raise Refused(
@@ -97,7 +98,7 @@ def _refuse_file(node: ast.CopyStmt, column: SealedColumn) -> None:
 
 
 def _stream(
-    node: ast.CopyStmt,
+    node: Tree,
     names: Sequence[str],
     columns: Sequence[SealedColumn | None],
     types: Sequence[SqlType | None],
@@ -153,7 +154,7 @@ def _flag(options: Mapping[str, Any], name: str) -> bool:
         return bool(value.boolval)
     if isinstance(value, ast.Integer):
         return bool(value.ival)
-    return isinstance(value, ast.String) and value.sval.lower() in ("true", "on", "match")
+    return isinstance(value, ast.String) and (value.sval or "").lower() in ("true", "on", "match")
 
 
 def _forced(options: Mapping[str, Any], name: str, names: Sequence[str]) -> frozenset[int]:

@@ -33,6 +33,7 @@ from proxy.sql.ddl_create import naming_hint
 from proxy.sql.ddl_index import existing
 from proxy.sql.flow import Slot
 from proxy.sql.plan import Plan
+from proxy.sql.survey import Tree
 from proxy.sql.task import Task, place
 
 _AT = enums.AlterTableType
@@ -90,7 +91,7 @@ _HARMLESS: Final = frozenset(
 )
 
 
-def alter_table(task: Task, node: ast.AlterTableStmt) -> Plan:
+def alter_table(task: Task, node: Tree) -> Plan:
     """ALTER TABLE and its namesakes for views, indexes, sequences and composite types."""
     if not task.policy or node.objtype in (_OBJECT.OBJECT_INDEX, _OBJECT.OBJECT_SEQUENCE, _OBJECT.OBJECT_TYPE):
         return task.forward()
@@ -123,7 +124,7 @@ def _shape(task: Task, relation: Relation) -> Table:
     return table
 
 
-def _alter_view(task: Task, relation: Relation, commands: Iterable[ast.AlterTableCmd]) -> None:
+def _alter_view(task: Task, relation: Relation, commands: Iterable[Tree]) -> None:
     for command in commands:
         if command.subtype == _AT.AT_ColumnDefault and command.def_ is not None and task.carries(relation):
             raise Refused(
@@ -132,7 +133,7 @@ def _alter_view(task: Task, relation: Relation, commands: Iterable[ast.AlterTabl
             )
 
 
-def _command(table: Table, relation: Relation, command: ast.AlterTableCmd) -> None:
+def _command(table: Table, relation: Relation, command: Tree) -> None:
     if command.subtype in _HARMLESS:
         return
     handler = _COMMANDS.get(command.subtype)
@@ -142,25 +143,25 @@ def _command(table: Table, relation: Relation, command: ast.AlterTableCmd) -> No
         raise Refused(f'this form of ALTER TABLE is not supported on "{table.qualified}", which has sealed columns')
 
 
-def _add_column(table: Table, relation: Relation, command: ast.AlterTableCmd) -> None:
+def _add_column(table: Table, relation: Relation, command: Tree) -> None:
     constrain_column(table, command.def_)
 
 
-def _add_constraint(table: Table, relation: Relation, command: ast.AlterTableCmd) -> None:
+def _add_constraint(table: Table, relation: Relation, command: Tree) -> None:
     constrain(table, command.def_)
 
 
-def _default(table: Table, relation: Relation, command: ast.AlterTableCmd) -> None:
+def _default(table: Table, relation: Relation, command: Tree) -> None:
     column = table.sealed.get(command.name)
     if column is not None and command.def_ is not None:
         seal_default(table, column, Slot(command, "def_"))
 
 
-def _expression(table: Table, relation: Relation, command: ast.AlterTableCmd) -> None:
+def _expression(table: Table, relation: Relation, command: Tree) -> None:
     table.plain_expression(Slot(command, "def_"), "a generated column that is not in the policy")
 
 
-def _identity(table: Table, relation: Relation, command: ast.AlterTableCmd) -> None:
+def _identity(table: Table, relation: Relation, command: Tree) -> None:
     if (column := table.sealed.get(command.name)) is not None:
         raise Refused(
             f'sealed column "{column.name}" cannot be an identity column: the database would number it in plain',
@@ -168,9 +169,9 @@ def _identity(table: Table, relation: Relation, command: ast.AlterTableCmd) -> N
         )
 
 
-def _type(table: Table, relation: Relation, command: ast.AlterTableCmd) -> None:
+def _type(table: Table, relation: Relation, command: Tree) -> None:
     """ALTER COLUMN TYPE. Inside the family nothing moves on disk: the policy's type alone says what is seen."""
-    definition: ast.ColumnDef = command.def_
+    definition: Tree = command.def_
     column = table.sealed.get(command.name)
     if column is None:
         if definition.raw_default is not None:
@@ -206,29 +207,29 @@ def _type(table: Table, relation: Relation, command: ast.AlterTableCmd) -> None:
 def _is_same_column(node: Any, name: str) -> bool:
     while isinstance(node, ast.TypeCast):
         node = node.arg
-    return isinstance(node, ast.ColumnRef) and [getattr(part, "sval", None) for part in node.fields] == [name]
+    return isinstance(node, ast.ColumnRef) and [getattr(part, "sval", None) for part in node.fields or ()] == [name]
 
 
-def _attach(table: Table, relation: Relation, command: ast.AlterTableCmd) -> None:
-    partition: ast.PartitionCmd = command.def_
+def _attach(table: Table, relation: Relation, command: Tree) -> None:
+    partition: Tree = command.def_
     child = require_relation(table.task, partition.name)
     _require_child(table, table.sealed, child)
     if partition.bound is not None:
         partition_bound(table.task, relation, partition.bound)
 
 
-def _detach(table: Table, relation: Relation, command: ast.AlterTableCmd) -> None:
+def _detach(table: Table, relation: Relation, command: Tree) -> None:
     child = require_relation(table.task, command.def_.name)
     _require_names(table.task, child, child.schema, child.name, "detached")
 
 
-def _inherit(table: Table, relation: Relation, command: ast.AlterTableCmd) -> None:
+def _inherit(table: Table, relation: Relation, command: Tree) -> None:
     parent = require_relation(table.task, command.def_)
     if table.task.carries(parent):
         _require_child(table, sealed_columns(table.task, parent), relation)
 
 
-def _disinherit(table: Table, relation: Relation, command: ast.AlterTableCmd) -> None:
+def _disinherit(table: Table, relation: Relation, command: Tree) -> None:
     _require_names(table.task, relation, relation.schema, relation.name, "detached")
 
 
@@ -246,12 +247,12 @@ def _require_child(table: Table, parent: dict[str, SealedColumn], child: Relatio
             )
 
 
-def _refuse_of(table: Table, relation: Relation, command: ast.AlterTableCmd) -> None:
+def _refuse_of(table: Table, relation: Relation, command: Tree) -> None:
     if table.sealed:
         raise Refused(f'"{table.qualified}" has sealed columns and cannot be made a table OF a type')
 
 
-_COMMANDS: Final[dict[Any, Callable[[Table, Relation, ast.AlterTableCmd], None]]] = {
+_COMMANDS: Final[dict[Any, Callable[[Table, Relation, Tree], None]]] = {
     _AT.AT_AddColumn: _add_column,
     _AT.AT_AddConstraint: _add_constraint,
     _AT.AT_ColumnDefault: _default,
@@ -266,7 +267,7 @@ _COMMANDS: Final[dict[Any, Callable[[Table, Relation, ast.AlterTableCmd], None]]
 }
 
 
-def rename(task: Task, node: ast.RenameStmt) -> Plan:
+def rename(task: Task, node: Tree) -> Plan:
     """ALTER ... RENAME: a sealed column keeps its keys only if the policy knows it under its new name."""
     if not task.policy:
         return task.forward()
@@ -289,7 +290,7 @@ def rename(task: Task, node: ast.RenameStmt) -> Plan:
     return task.forward()
 
 
-def set_schema(task: Task, node: ast.AlterObjectSchemaStmt) -> Plan:
+def set_schema(task: Task, node: Tree) -> Plan:
     """ALTER TABLE ... SET SCHEMA; other objects have no columns."""
     if task.policy and node.relation is not None:
         relation = task.resolve(node.relation)

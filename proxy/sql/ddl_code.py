@@ -9,17 +9,16 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from pglast import ast
-
 from proxy.errors import Refused
 from proxy.sql.ddl_columns import column_names, sealed_columns
 from proxy.sql.plan import Plan
+from proxy.sql.survey import Tree
 from proxy.sql.task import Task, place
 
 _COMPILED: Final = frozenset({"c", "internal"})
 
 
-def create_function(task: Task, node: ast.CreateFunctionStmt) -> Plan:
+def create_function(task: Task, node: Tree) -> Plan:
     """CREATE FUNCTION and CREATE PROCEDURE, with a body as text or as statements."""
     if not task.policy:
         return task.forward()
@@ -49,7 +48,7 @@ def create_function(task: Task, node: ast.CreateFunctionStmt) -> Plan:
     return task.forward()
 
 
-def _is_trigger(kind: ast.TypeName | None) -> bool:
+def _is_trigger(kind: Tree) -> bool:
     return kind is not None and kind.names[-1].sval == "trigger"
 
 
@@ -63,14 +62,14 @@ def _sealed_field(task: Task, texts: list[str]) -> str | None:
     return None
 
 
-def create_trigger(task: Task, node: ast.CreateTrigStmt) -> Plan:
+def create_trigger(task: Task, node: Tree) -> Plan:
     """CREATE TRIGGER: its WHEN is an expression over the row."""
     if task.policy and node.whenClause is not None:
         _refuse_expression(task, node.relation, node.whenClause, "the WHEN of a trigger")
     return task.forward()
 
 
-def row_policy(task: Task, node: ast.CreatePolicyStmt | ast.AlterPolicyStmt) -> Plan:
+def row_policy(task: Task, node: Tree) -> Plan:
     """CREATE POLICY and ALTER POLICY: USING and WITH CHECK are expressions over the row."""
     if task.policy:
         for expression in (node.qual, node.with_check):
@@ -79,7 +78,7 @@ def row_policy(task: Task, node: ast.CreatePolicyStmt | ast.AlterPolicyStmt) -> 
     return task.forward()
 
 
-def publication(task: Task, node: ast.CreatePublicationStmt | ast.AlterPublicationStmt) -> Plan:
+def publication(task: Task, node: Tree) -> Plan:
     """CREATE PUBLICATION and ALTER PUBLICATION: a table's WHERE is an expression over the row."""
     if task.policy:
         for item in node.pubobjects or ():
@@ -88,7 +87,7 @@ def publication(task: Task, node: ast.CreatePublicationStmt | ast.AlterPublicati
     return task.forward()
 
 
-def _refuse_expression(task: Task, name: ast.RangeVar, expression: Any, what: str) -> None:
+def _refuse_expression(task: Task, name: Tree, expression: Any, what: str) -> None:
     found = task.mentions(expression)
     if (relation := task.sealed_mention(found)) is not None:
         raise _names(what, relation.qualified, name)
@@ -105,7 +104,7 @@ def _refuse_expression(task: Task, name: ast.RangeVar, expression: Any, what: st
             raise _names(what, f"{relation.qualified}.{column}", name)
 
 
-def _names(what: str, column: str, name: ast.RangeVar) -> Refused:
+def _names(what: str, column: str, name: Tree) -> Refused:
     return Refused(
         f'{what} cannot name "{column}", which is sealed: the server would compare it with plain values',
         hint="check it in the application, or compare other columns",
@@ -113,7 +112,7 @@ def _names(what: str, column: str, name: ast.RangeVar) -> Refused:
     )
 
 
-def create_rule(task: Task, node: ast.RuleStmt) -> Plan:
+def create_rule(task: Task, node: Tree) -> Plan:
     """CREATE RULE: it rewrites statements after they have passed the proxy."""
     if task.policy:
         found = task.mentions(node)

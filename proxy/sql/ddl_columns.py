@@ -20,6 +20,7 @@ from proxy.sql.expressions import analyse_expression
 from proxy.sql.flow import Row, Sealed, Slot
 from proxy.sql.meeting import assign
 from proxy.sql.scopes import Scope, scope_of_relation
+from proxy.sql.survey import Tree
 from proxy.sql.task import Task, place
 
 BYTEWISE: Final = frozenset({"C", "POSIX", "default", "ucs_basic", "pg_c_utf8"})
@@ -36,7 +37,7 @@ _HARMLESS: Final = frozenset(
 )
 
 
-def written(node: ast.TypeName) -> str:
+def written(node: Tree) -> str:
     """A type as an error message names it."""
     kind = type_of_name(node)
     return str(kind) if kind is not None else ".".join(part.sval for part in node.names or ())
@@ -147,7 +148,7 @@ class Table:
             raise Refused(f"{what} cannot have a sealed value as its result")
 
 
-def define_column(table: Table, node: ast.ColumnDef) -> None:
+def define_column(table: Table, node: Tree) -> None:
     """One column of CREATE TABLE or ADD COLUMN: gives it the physical type, without looking at its constraints."""
     name = node.colname
     kind = None if node.typeName is None else type_of_name(node.typeName)
@@ -178,7 +179,7 @@ def define_column(table: Table, node: ast.ColumnDef) -> None:
     table.add(name, kind, column)
 
 
-def constrain_column(table: Table, node: ast.ColumnDef) -> None:
+def constrain_column(table: Table, node: Tree) -> None:
     """The constraints written behind one column, DEFAULT and GENERATED among them."""
     for constraint in node.constraints or ():
         constrain(table, constraint, node.colname)
@@ -186,7 +187,7 @@ def constrain_column(table: Table, node: ast.ColumnDef) -> None:
         seal_default(table, table.sealed[node.colname], Slot(node, "raw_default"))
 
 
-def constrain(table: Table, node: ast.Constraint, column_name: str | None = None) -> None:
+def constrain(table: Table, node: Tree, column_name: str | None = None) -> None:
     """One constraint of a table, or of the column `column_name`. Raises Refused where a scheme does not carry it."""
     column = None if column_name is None else table.sealed.get(column_name)
     kind = node.contype
@@ -243,7 +244,7 @@ def require_equality(column: SealedColumn, what: str, location: int | None = Non
         )
 
 
-def _unique(table: Table, node: ast.Constraint, column_name: str | None) -> None:
+def _unique(table: Table, node: Tree, column_name: str | None) -> None:
     keys = [key.sval for key in node.keys or ()] or ([column_name] if column_name and not node.indexname else [])
     what = "a PRIMARY KEY" if node.contype == _C.CONSTR_PRIMARY else "a UNIQUE constraint"
     for number, key in enumerate(keys):
@@ -253,7 +254,7 @@ def _unique(table: Table, node: ast.Constraint, column_name: str | None) -> None
                 raise Refused(f'sealed column "{column.name}" cannot be used WITHOUT OVERLAPS')
 
 
-def _reference(table: Table, node: ast.Constraint, column_name: str | None) -> None:
+def _reference(table: Table, node: Tree, column_name: str | None) -> None:
     names = [key.sval for key in node.fk_attrs or ()] or ([column_name] if column_name else [])
     target, target_sealed = _referenced(table, node.pktable)
     wanted = [key.sval for key in node.pk_attrs or ()]
@@ -277,7 +278,7 @@ def _reference(table: Table, node: ast.Constraint, column_name: str | None) -> N
             raise Refused(f'sealed column "{column.name}" cannot be used with PERIOD')
 
 
-def _referenced(table: Table, name: ast.RangeVar) -> tuple[list[str], dict[str, SealedColumn]]:
+def _referenced(table: Table, name: Tree) -> tuple[list[str], dict[str, SealedColumn]]:
     """Primary key and sealed columns of the referenced table, which may be the one being defined."""
     if name.relname == table.name and name.schemaname in (None, table.schema):
         return table_key(table), table.sealed
@@ -302,12 +303,12 @@ def table_key(table: Table) -> list[str]:
     return []
 
 
-def _exclusion(table: Table, node: ast.Constraint) -> None:
+def _exclusion(table: Table, node: Tree) -> None:
     for element, _ in node.exclusions or ():
         for name in column_names(element):
-            if (column := table.sealed.get(name)) is not None:
+            if name in table.sealed or (table.sealed and name in ("*", table.name)):
                 raise Refused(
-                    f'sealed column "{column.name}" cannot be part of an EXCLUDE constraint',
+                    f'sealed column "{table.qualified}.{name}" cannot be part of an EXCLUDE constraint',
                     hint="use UNIQUE where equality is meant",
                     position=place(node.location),
                 )
@@ -321,12 +322,11 @@ def column_names(node: Any) -> Iterator[str]:
     while pending:
         item = pending.pop()
         if isinstance(item, ast.ColumnRef):
-            for part in item.fields:
-                yield part.sval if isinstance(part, ast.String) else "*"
+            yield from map(_part, item.fields or ())
         elif isinstance(item, (ast.IndexElem, ast.StatsElem, ast.PartitionElem)) and item.name is not None:
             yield item.name
         elif isinstance(item, ast.A_Indirection):
-            yield from (part.sval if isinstance(part, ast.String) else "*" for part in item.indirection)
+            yield from map(_part, item.indirection or ())
             pending.append(item.arg)
         elif isinstance(item, ast.Node):
             pending.extend(getattr(item, slot) for slot in item)
@@ -334,7 +334,11 @@ def column_names(node: Any) -> Iterator[str]:
             pending.extend(item)
 
 
-def require_relation(task: Task, name: ast.RangeVar) -> Relation:
+def _part(node: Any) -> str:
+    return node.sval or "" if isinstance(node, ast.String) else "*"
+
+
+def require_relation(task: Task, name: Tree) -> Relation:
     """Raises Refused 42P01 where the catalog does not hold the name."""
     found = task.resolve(name)
     if found is None:
@@ -343,7 +347,7 @@ def require_relation(task: Task, name: ast.RangeVar) -> Relation:
     return found
 
 
-def partition_by(table: Table, node: ast.PartitionSpec) -> None:
+def partition_by(table: Table, node: Tree) -> None:
     """PARTITION BY: hash and list on equality, range on order."""
     strategy = enums.PartitionStrategy
     for element in node.partParams:
@@ -371,7 +375,7 @@ def partition_by(table: Table, node: ast.PartitionSpec) -> None:
                 table.task.context.edited = True
 
 
-def partition_bound(task: Task, parent: Relation, node: ast.PartitionBoundSpec) -> None:
+def partition_bound(task: Task, parent: Relation, node: Tree) -> None:
     """FOR VALUES ...: the literals that stand for a sealed key column are sealed."""
     if node.is_default or node.strategy == "h" or not task.carries(parent):
         return

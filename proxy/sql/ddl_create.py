@@ -19,10 +19,11 @@ from proxy.sql.ddl_columns import (
     sealed_columns,
 )
 from proxy.sql.plan import Effect, Plan
+from proxy.sql.survey import Tree
 from proxy.sql.task import Task, place
 
 
-def create_table(task: Task, node: ast.CreateStmt) -> Plan:
+def create_table(task: Task, node: Tree) -> Plan:
     """CREATE TABLE, INHERITS, LIKE, PARTITION OF and OF included."""
     if node.relation.relpersistence == "t":
         task.effects |= Effect.SETTINGS  # the first one makes pg_temp, which is on the path from then on
@@ -58,7 +59,7 @@ def create_table(task: Task, node: ast.CreateStmt) -> Plan:
     return task.plan(node)
 
 
-def created_in(task: Task, name: ast.RangeVar) -> str:
+def created_in(task: Task, name: Tree) -> str:
     """The schema that a new relation of this name goes to; "" where there is none to create it in."""
     if name.relpersistence == "t" or name.schemaname == "pg_temp":
         return task.path.temp or "pg_temp"
@@ -72,7 +73,7 @@ def _refuse_typed(table: Table) -> None:
     )
 
 
-def _like(table: Table, node: ast.TableLikeClause) -> None:
+def _like(table: Table, node: Tree) -> None:
     source = require_relation(table.task, node.relation)
     sealed: dict[str, SealedColumn] = {}
     if table.task.carries(source):
@@ -115,13 +116,13 @@ def naming_hint(column: SealedColumn) -> str:
     return f'"id: {column.domain}"'
 
 
-def create_foreign_table(task: Task, node: ast.CreateForeignTableStmt) -> Plan:
+def create_foreign_table(task: Task, node: Tree) -> Plan:
     """CREATE FOREIGN TABLE: what its server holds is not known, so it cannot be in the policy."""
-    base: ast.CreateStmt = node.base
+    base: Tree = node.base
     if not task.policy:
         return task.forward()
     table = Table(task, created_in(task, base.relation), base.relation.relname)
-    names = [element.colname for element in base.tableElts or () if isinstance(element, ast.ColumnDef)]
+    names = [element.colname or "" for element in base.tableElts or () if isinstance(element, ast.ColumnDef)]
     covered = [column for name in names if (column := table.policy.get(name)) and not column.pending]
     parents: list[Relation] = [require_relation(task, name) for name in base.inhRelations or ()]
     if covered or any(task.carries(parent) for parent in parents):
@@ -132,7 +133,7 @@ def create_foreign_table(task: Task, node: ast.CreateForeignTableStmt) -> Plan:
     return task.forward()
 
 
-def create_schema(task: Task, node: ast.CreateSchemaStmt) -> Plan:
+def create_schema(task: Task, node: Tree) -> Plan:
     """CREATE SCHEMA with elements: they are created one after the other, and refer to each other."""
     if task.policy and node.schemaElts:
         schema = node.schemaname or (node.authrole.rolename if node.authrole is not None else None)

@@ -14,10 +14,11 @@ from proxy.sql.ddl_create import created_in, require_cover
 from proxy.sql.flow import Columns, Opaque, Open, Plain, Sealed
 from proxy.sql.plan import Plan
 from proxy.sql.queries import analyse_query
+from proxy.sql.survey import Tree
 from proxy.sql.task import Task, place
 
 
-def create_table_as(task: Task, node: ast.CreateTableAsStmt, whole: ast.Node | None = None) -> Plan:
+def create_table_as(task: Task, node: Tree, whole: Tree = None) -> Plan:
     """CREATE TABLE AS and CREATE MATERIALIZED VIEW; `whole` is the EXPLAIN around it."""
     query = node.query
     if isinstance(query, ast.ExecuteStmt):
@@ -31,7 +32,7 @@ def create_table_as(task: Task, node: ast.CreateTableAsStmt, whole: ast.Node | N
     return _derive(task, query, node.into, whole or node, node.objtype == enums.ObjectType.OBJECT_MATVIEW)
 
 
-def select_into(task: Task, node: ast.SelectStmt, first: ast.SelectStmt) -> Plan:
+def select_into(task: Task, node: Tree, first: Tree) -> Plan:
     """SELECT INTO; `first` is the leftmost query of a set operation, which holds the INTO."""
     into = first.intoClause
     first.intoClause = None  # the analysis of queries knows none
@@ -41,7 +42,7 @@ def select_into(task: Task, node: ast.SelectStmt, first: ast.SelectStmt) -> Plan
         first.intoClause = into
 
 
-def _derive(task: Task, query: ast.SelectStmt, into: ast.IntoClause, whole: ast.Node | None, is_view: bool) -> Plan:
+def _derive(task: Task, query: Tree, into: Tree, whole: Tree, is_view: bool) -> Plan:
     table = Table(task, created_in(task, into.rel), into.rel.relname)
     found = task.mentions(query)
     task.require_known(found)
@@ -66,7 +67,7 @@ def _derive(task: Task, query: ast.SelectStmt, into: ast.IntoClause, whole: ast.
     return task.plan(whole)
 
 
-def _renamed(columns: Columns, into: ast.IntoClause) -> Columns:
+def _renamed(columns: Columns, into: Tree) -> Columns:
     names = [name.sval for name in into.colNames or ()]
     return [(names[i] if i < len(names) else name, flow) for i, (name, flow) in enumerate(columns)]
 
@@ -112,7 +113,7 @@ def _is_plain(flow: Open) -> bool:
     return all(leaf.sealing is None for leaf in flow.leaves)
 
 
-def create_view(task: Task, node: ast.ViewStmt) -> Plan:
+def create_view(task: Task, node: Tree) -> Plan:
     """CREATE VIEW: sealed literals become part of the stored definition."""
     found = task.mentions(node.query)
     task.require_known(found)

@@ -11,10 +11,11 @@ from proxy.sql.catalog import Relation
 from proxy.sql.ddl_columns import BYTEWISE, Table, column_names, require_equality, require_relation
 from proxy.sql.flow import Slot
 from proxy.sql.plan import Plan
+from proxy.sql.survey import Tree
 from proxy.sql.task import Task
 
 
-def create_index(task: Task, node: ast.IndexStmt) -> Plan:
+def create_index(task: Task, node: Tree) -> Plan:
     """CREATE INDEX: equality and order take btree and hash; predicates and expressions are analysed."""
     if not task.policy:
         return task.forward()
@@ -66,7 +67,7 @@ def existing(task: Task, relation: Relation) -> Table:
     return table
 
 
-def create_statistics(task: Task, node: ast.CreateStatsStmt) -> Plan:
+def create_statistics(task: Task, node: Tree) -> Plan:
     """CREATE STATISTICS: frequencies of sealed values are those of their plaintexts under equality and order."""
     if not task.policy:
         return task.forward()

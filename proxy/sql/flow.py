@@ -59,6 +59,7 @@ class Leaf:
 
     __slots__ = (
         "casts",
+        "group",
         "is_neutral",
         "is_plain",
         "kind",
@@ -98,6 +99,8 @@ class Leaf:
         """Set once it is decided for a sealed column."""
         self.is_plain = False
         """True once it is decided for the plain side; then it may not become sealed any more."""
+        self.group = 0
+        """Not 0: assigned as it is in this list of assignments."""
         self.is_neutral = False
         """True where only NULL or not matters (`$1 IS NULL`): it may be sealed like another use of the parameter."""
         self.needs = Scheme.RANDOM

@@ -15,7 +15,7 @@ from proxy.config import Scheme, SealedColumn
 from proxy.pgtypes import Family, SqlType
 from proxy.sql import refusals
 from proxy.sql.context import Context, bytea_cast
-from proxy.sql.conversions import BYTEA, common_type, common_typmod, comparable
+from proxy.sql.conversions import BYTEA, assignable, common_type, common_typmod, comparable, operand_type
 from proxy.sql.flow import PLAIN, Flow, Kind, Leaf, Opaque, Open, Plain, Row, Sealed, Unsealed, resolve_unknown
 from proxy.sql.plan import TEXT, Sealing, Use
 
@@ -111,8 +111,8 @@ def compare(ctx: Context, operator: str, left: Flow, right: Flow, position: int 
     elif isinstance(right, Sealed):
         _compare_sealed(ctx, operator, right, left, doing, position)
     else:
-        use_as_plain(ctx, left, doing, position, _kind(right))
-        use_as_plain(ctx, right, doing, position, _kind(left))
+        use_as_plain(ctx, left, doing, position, operand_type(_kind(right)))
+        use_as_plain(ctx, right, doing, position, operand_type(_kind(left)))
 
 
 def _compare_sealed(ctx: Context, operator: str, sealed: Sealed, other: Flow, doing: str, position: int | None) -> None:
@@ -289,6 +289,10 @@ def unify(
 def _unify_plain(ctx: Context, flows: Sequence[Flow], construct: str, doing: str, position: int | None) -> Flow:
     if all(isinstance(flow, Open) and not flow.is_array for flow in flows):
         opens = [branch for branch in flows if isinstance(branch, Open)]
+        if any(branch.is_shared for branch in opens):
+            # Others read that column too: were it sealed for them later, the rest of this result would stay plain.
+            for branch in opens:
+                use_as_plain(ctx, branch, doing, position)
         kinds = [branch.type for branch in opens]
         common = common_type(kinds, construct, position) or TEXT
         for branch in opens:
@@ -304,8 +308,11 @@ def _unify_plain(ctx: Context, flows: Sequence[Flow], construct: str, doing: str
     return PLAIN
 
 
-def assign(ctx: Context, flow: Flow, target: Flow, name: str, position: int | None) -> None:
-    """Stores a value into a column, whose own flow is `target`."""
+def assign(ctx: Context, flow: Flow, target: Flow, name: str, position: int | None, group: int = 0) -> None:
+    """Stores a value into a column, whose own flow is `target`. `group` tells apart the lists of assignments that
+    PostgreSQL converts together: one untyped parameter cannot be of two types there."""
+    if isinstance(flow, Open) and flow.is_direct and flow.type is None:
+        flow.leaves[0].group = group
     if isinstance(target, Unsealed):
         raise refusals.unsealed(target.column, position)
     if not isinstance(target, Sealed):
@@ -324,6 +331,8 @@ def assign(ctx: Context, flow: Flow, target: Flow, name: str, position: int | No
         if not _fits(flow.type, column.type):
             raise refusals.too_wide(column, flow.type, position)
     elif isinstance(flow, Open) and not flow.is_array:
+        if flow.type is not None and not ctx.is_stored and not assignable(flow.type, column.type):
+            raise refusals.not_assignable(name, column.type, flow.type, position)
         seal(ctx, flow, column, Use.ASSIGN, "stored", position)
     else:
         raise refusals.meets_plain(column, "set to", position)
@@ -355,6 +364,8 @@ def seal(
         if leaf.is_plain:
             raise refusals.also_plain(column, position)
         if leaf.sealing is not None:
+            if leaf.sealing.column != column:
+                raise refusals.different_domains(leaf.sealing.column, column, doing, position)
             continue
         if leaf.needs > column.scheme:
             raise refusals.needs(column, leaf.needs, "grouped or sorted", position)

@@ -11,9 +11,9 @@ from proxy.config import Scheme
 from proxy.pgtypes import Family
 from proxy.sql import refusals
 from proxy.sql.context import Context
-from proxy.sql.conversions import BOOLEAN, compared_type
+from proxy.sql.conversions import BOOLEAN, compared_type, shared_type
 from proxy.sql.dispatch import each, expression, handles
-from proxy.sql.flow import PLAIN, Flow, Open, Plain, Row, Sealed, Slot
+from proxy.sql.flow import PLAIN, Flow, Kind, Open, Plain, Row, Sealed, Slot
 from proxy.sql.meeting import OPERATORS, compare, compare_any, current, use_as_plain
 from proxy.sql.plan import Sealing, Use
 from proxy.sql.scopes import Scope
@@ -96,8 +96,19 @@ def _nullif(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:
 
 def _in(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:
     position = ctx.position(node.location)
-    left = expression(ctx, Slot(node, "lexpr"), scope)
-    compare_each(ctx, [(_operator(node), flow) for flow in each(ctx, node, "rexpr", scope)], left, position)
+    left = current(expression(ctx, Slot(node, "lexpr"), scope), position)
+    items = each(ctx, node, "rexpr", scope)
+    values = [flow for flow in items if isinstance(flow, Open)]
+    if len(values) > 1 and isinstance(left, Sealed):
+        # several values are compared as one array, whose element type untyped parameters take
+        common = shared_type([left.type, *(flow.type for flow in values)])
+        for flow in values:
+            leaf = flow.leaves[0] if flow.is_direct else None
+            if leaf is None or leaf.kind is not Kind.PARAM or leaf.source is not None or common is None:
+                continue
+            if not ctx.declared_type(leaf.number):
+                leaf.source = common
+    compare_each(ctx, [(_operator(node), flow) for flow in items], left, position)
     return Plain(BOOLEAN)
 
 

@@ -46,9 +46,12 @@ def parse(text: str) -> list[Parsed]:
         raise _syntax_error(error, text) from None
     statements = []
     for statement in raw:
-        start = statement.stmt_location
+        node = statement.stmt
+        if node is None:
+            continue
+        start = statement.stmt_location or 0
         end = start + statement.stmt_len if statement.stmt_len else len(text)  # 0: all that is left
-        statements.append(Parsed(start, end, statement.stmt))
+        statements.append(Parsed(start, end, node))
     return statements
 
 

@@ -138,6 +138,24 @@ def invalid_reference(name: str, position: int | None) -> Refused:
     return Refused(f'invalid reference to FROM-clause entry for table "{name}"', position=position, sqlstate="42P01")
 
 
+def invalid_lateral(name: str, position: int | None) -> Refused:
+    return Refused(
+        f'invalid reference to FROM-clause entry for table "{name}"',
+        detail="The combining JOIN type must be INNER or LEFT for a LATERAL reference.",
+        position=position,
+        sqlstate="42P10",
+    )
+
+
+def not_assignable(column: str, target: SqlType, source: SqlType, position: int | None) -> Refused:
+    return Refused(
+        f'column "{column}" is of type {target.unmodified} but expression is of type {source.unmodified}',
+        hint="You will need to rewrite or cast the expression.",
+        position=position,
+        sqlstate="42804",
+    )
+
+
 def ambiguous_column(name: str, position: int | None) -> Refused:
     return Refused(f'column reference "{name}" is ambiguous', position=position, sqlstate="42702")
 

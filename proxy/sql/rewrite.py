@@ -25,7 +25,7 @@ _IGNORED: Final = frozenset({("FuncCall", "funcformat")})
 _LISTS: Final = frozenset({"List*"})
 
 
-def _slots_of(kind: type[ast.Node]) -> tuple[tuple[str, bool], ...]:
+def _slots_of(kind: Any) -> tuple[tuple[str, bool], ...]:
     """(slot, is a pointer) of the slots that mean something; the class variable `__slots__` maps names to C types."""
     return tuple(
         (name, info.c_type.endswith("*") and info.c_type not in _LISTS)

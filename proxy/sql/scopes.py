@@ -205,7 +205,7 @@ class Scope:
                     opaque = True
             if found is not None and owner is not None:
                 if owner.lateral_only and not owner.lateral_ok:
-                    raise refusals.invalid_reference(owner.item.name or "", position)
+                    raise refusals.invalid_lateral(owner.item.name or "", position)
                 if may_be_hidden and not isinstance(found, Plain):
                     if isinstance(found, Sealed | Unsealed):
                         raise refusals.opaque_name(name, found.column, position)
@@ -231,7 +231,7 @@ class Scope:
                     found = entry
             if found is not None:
                 if found.lateral_only and not found.lateral_ok:
-                    raise refusals.invalid_reference(name, position)
+                    raise refusals.invalid_lateral(name, position)
                 return found.item
             level = level.parent
         return None

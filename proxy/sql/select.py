@@ -12,7 +12,7 @@ from pglast import ast, enums
 
 from proxy.config import Scheme
 from proxy.sql import calls, ctes, operators, refusals, sources
-from proxy.sql.context import Context
+from proxy.sql.context import Context, bytea_cast
 from proxy.sql.dispatch import analyses, expression, plain
 from proxy.sql.flow import Columns, Flow, Opaque, Row, Sealed, Slot, Unsealed
 from proxy.sql.meeting import current, require, unify, use_as_plain
@@ -215,10 +215,20 @@ def _set_operation(ctx: Context, statement: ast.SelectStmt, scope: Scope, recurs
     columns: Columns = []
     for (column, a), (_, b) in zip(left, right, strict=True):
         flow = unify(ctx, [a, b], name, f"combined by {name} with", None)
+        if recursive is not None and isinstance(a, Sealed) and not (isinstance(b, Sealed) and b.origin):
+            _widen(ctx, statement.larg, len(columns), len(left))
         if not statement.all:
             require(ctx, flow, Scheme.EQUALITY, f"used with {name}", None)
         columns.append((column, flow))
     return columns
+
+
+def _widen(ctx: Context, arm: Any, index: int, width: int) -> None:
+    """The recursive arm gives bytea where the first one gives the domain over it; PostgreSQL wants them equal."""
+    targets = arm.targetList or ()
+    if len(targets) == width:
+        targets[index].val = bytea_cast(targets[index].val)
+        ctx.edited = True
 
 
 def _arm(ctx: Context, statement: Any, scope: Scope) -> Columns:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from weakref import WeakKeyDictionary
 
 from pglast import ast, parse_sql
@@ -17,6 +17,9 @@ from pglast.parser import ParseError
 
 from proxy.config import DatabasePolicy
 from proxy.sql.catalog import Attribute, Catalog, Relation, SearchPath
+
+Tree: TypeAlias = Any
+"""A node of a class that the caller knows: pglast's stubs make all attributes optional, which the grammar does not."""
 
 _CHANGES: Final = (ast.InsertStmt, ast.UpdateStmt, ast.DeleteStmt, ast.MergeStmt)
 _NO_NAMES: Final[frozenset[str]] = frozenset()
@@ -48,7 +51,7 @@ def mentions(node: Any, catalog: Catalog, path: SearchPath) -> Mentions:
             pending.extend((child, ctes) for child in item)
         elif not isinstance(item, ast.Node):
             continue
-        elif isinstance(item, ast.RangeVar):
+        elif isinstance(item, ast.RangeVar) and item.relname is not None:
             if item.catalogname is None and item.schemaname is None and item.relname in ctes:
                 continue
             relation = catalog.resolve(item.schemaname, item.relname, path)
@@ -83,7 +86,7 @@ def mentions(node: Any, catalog: Catalog, path: SearchPath) -> Mentions:
     return found
 
 
-def _visible(clause: ast.WithClause, ctes: frozenset[str], pending: list[tuple[Any, frozenset[str]]]) -> frozenset[str]:
+def _visible(clause: Tree, ctes: frozenset[str], pending: list[tuple[Any, frozenset[str]]]) -> frozenset[str]:
     """Queues the queries of a WITH clause, each with the names it sees; returns what the statement below it sees."""
     everyone = ctes | {cte.ctename for cte in clause.ctes}
     seen = ctes
@@ -95,7 +98,7 @@ def _visible(clause: ast.WithClause, ctes: frozenset[str], pending: list[tuple[A
     return everyone
 
 
-def _row_type(node: ast.TypeName, catalog: Catalog, path: SearchPath) -> Relation | None:
+def _row_type(node: Tree, catalog: Catalog, path: SearchPath) -> Relation | None:
     names = [name.sval for name in node.names or ()]
     if node.pct_type:
         names = names[:-1]  # table.column%TYPE
@@ -147,7 +150,7 @@ class Carriers:
             return True
         return any(self.carries(other) for name in _named(statements) for other in self._all_of(name))
 
-    def _all_of(self, name: ast.RangeVar) -> Iterator[Relation]:
+    def _all_of(self, name: Tree) -> Iterator[Relation]:
         """Definitions print names as short as the search_path of their reader allowed: any schema may be meant."""
         if name.schemaname is not None:
             relation = self.catalog.by_name.get((name.schemaname, name.relname))

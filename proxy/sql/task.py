@@ -14,7 +14,7 @@ from proxy.sql.catalog import Catalog, Relation, SearchPath
 from proxy.sql.context import Context
 from proxy.sql.plan import CopyPlan, Effect, Opening, Plan
 from proxy.sql.rewrite import render
-from proxy.sql.survey import Carriers, Mentions, mentions
+from proxy.sql.survey import Carriers, Mentions, Tree, mentions
 
 DDL: Final = Effect.CATALOG
 DDL_AND_PATH: Final = Effect.CATALOG | Effect.SETTINGS
@@ -50,7 +50,7 @@ class Task:
     def __init__(
         self,
         text: str,
-        node: ast.Node,
+        node: Tree,
         *,
         catalog: Catalog,
         path: SearchPath,
@@ -143,11 +143,11 @@ class Task:
             for column in columns.values()
         )
 
-    def resolve(self, name: ast.RangeVar) -> Relation | None:
+    def resolve(self, name: Tree) -> Relation | None:
         return self.catalog.resolve(name.schemaname, name.relname, self.path)
 
     def plan(
-        self, node: ast.Node, *, results: tuple[Opening | None, ...] | None = None, copy: CopyPlan | None = None
+        self, node: Tree, *, results: tuple[Opening | None, ...] | None = None, copy: CopyPlan | None = None
     ) -> Plan:
         """The statement as it will be sent: its own bytes, or the edited tree printed, proven and cut."""
         context = self.context
@@ -178,10 +178,12 @@ def matters(setting: str) -> bool:
     return "." not in setting and setting.lower() not in _HARMLESS
 
 
-def _may_matter(call: ast.FuncCall) -> bool:
+def _may_matter(call: Tree) -> bool:
+    """False for set_config() of a setting that is written as a literal and known not to matter."""
     setting = call.args[0] if call.args else None
-    is_literal = isinstance(setting, ast.A_Const) and isinstance(setting.val, ast.String)
-    return not is_literal or matters(setting.val.sval)
+    if isinstance(setting, ast.A_Const) and isinstance(setting.val, ast.String):
+        return matters(setting.val.sval or "")
+    return True
 
 
 def place(location: int | None) -> int | None:
@@ -189,7 +191,7 @@ def place(location: int | None) -> int | None:
     return None if location is None or location < 0 else location + 1
 
 
-def _name_of(call: ast.FuncCall) -> tuple[str, ...]:
+def _name_of(call: Tree) -> tuple[str, ...]:
     return tuple(part.sval for part in call.funcname)
 
 

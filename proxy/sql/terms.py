@@ -144,7 +144,7 @@ def cast(ctx: Context, node: ast.TypeCast, slot: Slot, scope: Scope) -> Flow:
             leaves = tuple(leaf for flow in flows if isinstance(flow, Open) for leaf in flow.leaves)
             for leaf in leaves:
                 _add_cast(leaf, target.element)
-            return Open(leaves, target, is_array=True, slot=slot)
+            return Open(leaves, None if ctx.is_stored else target, is_array=True, slot=slot)
         flow: Flow = _array(ctx, flows, inner, position)
     else:
         flow = expression(ctx, inner, scope)
@@ -157,7 +157,9 @@ def cast(ctx: Context, node: ast.TypeCast, slot: Slot, scope: Scope) -> Flow:
         if leaf.source is not None or leaf.kind is not Kind.PARAM or not ctx.declared_type(leaf.number):
             _add_cast(leaf, target)
             leaf.slot = slot
-            return Open(flow.leaves, target, is_direct=True)
+            # the bytea constants of a stored definition take the type of the sealed side that they meet
+            known = None if ctx.is_stored and target.family is BYTEA.family else target
+            return Open(flow.leaves, known, is_direct=True)
     use_as_plain(ctx, flow, f"cast to {name}", position)
     return Plain(target)
 
@@ -272,7 +274,8 @@ def _array(ctx: Context, flows: list[Flow], slot: Slot, position: int | None) ->
             resolve_unknown(element, common)
         if not common.is_array:
             leaves = tuple(leaf for element in opens for leaf in element.leaves)
-            return Open(leaves, common_typmod(kinds, common).array, is_array=True, slot=slot)
+            kind = None if ctx.is_stored else common_typmod(kinds, common).array
+            return Open(leaves, kind, is_array=True, slot=slot)
     if any(isinstance(current(flow, position), Sealed) for flow in flows):
         flow = unify(ctx, flows, "ARRAY", "put into an array with", position)
         if isinstance(flow, Sealed) and not flow.type.is_array:
@@ -313,7 +316,7 @@ def indirection(ctx: Context, node: ast.A_Indirection, slot: Slot, scope: Scope)
             if len(found) == 1:
                 if isinstance(found[0], Unsealed):
                     raise refusals.unsealed(found[0].column, None)
-                return replace(found[0], origin=None) if isinstance(found[0], Sealed) else found[0]
+                return found[0]
         if isinstance(flow, Sealed) and flow.is_array and isinstance(step, ast.A_Indices) and not step.is_slice:
             return Sealed(flow.column, flow.type.element)
     use_as_plain(ctx, flow, "subscripted", None)
@@ -379,7 +382,7 @@ def subquery_columns(ctx: Context, node: ast.SubLink, scope: Scope) -> Columns:
 
 
 def _compare_columns(ctx: Context, node: ast.SubLink, left: Flow, columns: Columns, position: int | None) -> None:
-    if any(isinstance(flow, Opaque) for _, flow in columns):
+    if any(isinstance(flow, Opaque) for _, flow in columns) or (isinstance(left, Row) and left.is_record):
         for _, flow in (("", left), *columns):
             use_as_plain(ctx, flow, "compared with columns that are not known", position)
         return

@@ -16,12 +16,13 @@ from proxy.sql.changes import analyse_change
 from proxy.sql.flow import Columns
 from proxy.sql.plan import Effect, Plan
 from proxy.sql.queries import analyse_query, openings
+from proxy.sql.survey import Tree
 from proxy.sql.task import DDL_AND_PATH, Task, matters, place
 
 _UNDO: Final = Effect.TRANSACTION | Effect.SETTINGS | Effect.CATALOG
 
 
-def analysed(task: Task, node: ast.Node) -> Columns | None:
+def analysed(task: Task, node: Tree) -> Columns | None:
     """The columns that a query or change returns; None: it mentions no sealed relation and passes as it is.
 
     Raises Refused: 42P01 for a relation that the catalog does not hold, 0A000 for what may not be done.
@@ -44,7 +45,7 @@ def analysed(task: Task, node: ast.Node) -> Columns | None:
     return analyse_change(task.context, node)
 
 
-def query(task: Task, node: ast.SelectStmt) -> Plan:
+def query(task: Task, node: Tree) -> Plan:
     """SELECT, VALUES, TABLE, and SELECT INTO, which is CREATE TABLE AS."""
     first = node
     while first.larg is not None:
@@ -55,13 +56,13 @@ def query(task: Task, node: ast.SelectStmt) -> Plan:
     return change(task, node)
 
 
-def change(task: Task, node: ast.Node) -> Plan:
+def change(task: Task, node: Tree) -> Plan:
     """INSERT, UPDATE, DELETE, MERGE."""
     columns = analysed(task, node)
     return task.forward() if columns is None else task.plan(node, results=openings(columns))
 
 
-def explain(task: Task, node: ast.ExplainStmt) -> Plan:
+def explain(task: Task, node: Tree) -> Plan:
     """EXPLAIN [ANALYZE]: its own result is plain text, whatever the inner statement returns."""
     inner = node.query
     if isinstance(inner, ast.ExecuteStmt):
@@ -78,27 +79,27 @@ def explain(task: Task, node: ast.ExplainStmt) -> Plan:
     return task.forward() if analysed(task, inner) is None else task.plan(node)
 
 
-def _into(node: ast.Node) -> bool:
+def _into(node: Tree) -> bool:
     while isinstance(node, ast.SelectStmt) and node.larg is not None:
         node = node.larg
     return isinstance(node, ast.SelectStmt) and node.intoClause is not None
 
 
-def prepare(task: Task, node: ast.PrepareStmt) -> Plan:
+def prepare(task: Task, node: Tree) -> Plan:
     _must_stay_plain(
         task, node.query, "PREPARE", "prepare it by the protocol, as drivers do (Parse), or run it as it is"
     )
     return task.forward()
 
 
-def declare(task: Task, node: ast.DeclareCursorStmt) -> Plan:
+def declare(task: Task, node: Tree) -> Plan:
     _must_stay_plain(
         task, node.query, "DECLARE CURSOR", "use a portal of the protocol with a row limit, as drivers do, or LIMIT"
     )
     return task.forward()
 
 
-def _must_stay_plain(task: Task, node: ast.Node, construct: str, hint: str) -> None:
+def _must_stay_plain(task: Task, node: Tree, construct: str, hint: str) -> None:
     columns = analysed(task, node)
     if columns is None:
         return
@@ -107,27 +108,27 @@ def _must_stay_plain(task: Task, node: ast.Node, construct: str, hint: str) -> N
         raise Refused(f"{construct} is not supported for a statement that touches sealed columns", hint=hint)
 
 
-def execute(task: Task, node: ast.ExecuteStmt) -> Plan:
+def execute(task: Task, node: Tree) -> Plan:
     return task.forward(executes=node.name)
 
 
-def fetch(task: Task, node: ast.FetchStmt) -> Plan:
+def fetch(task: Task, node: Tree) -> Plan:
     return task.forward(fetches=node.portalname)
 
 
-def close(task: Task, node: ast.ClosePortalStmt) -> Plan:
+def close(task: Task, node: Tree) -> Plan:
     if node.portalname is None:
         task.effects |= Effect.CLOSE_ALL
     return task.forward(closes=node.portalname)
 
 
-def deallocate(task: Task, node: ast.DeallocateStmt) -> Plan:
+def deallocate(task: Task, node: Tree) -> Plan:
     if node.isall:
         task.effects |= Effect.DEALLOCATE_ALL
     return task.forward(deallocates=node.name)
 
 
-def transaction(task: Task, node: ast.TransactionStmt) -> Plan:
+def transaction(task: Task, node: Tree) -> Plan:
     """ROLLBACK TO may undo DDL and settings; what the end of a transaction undoes, the session knows."""
     if node.kind in (
         enums.TransactionStmtKind.TRANS_STMT_ROLLBACK_TO,
@@ -137,7 +138,7 @@ def transaction(task: Task, node: ast.TransactionStmt) -> Plan:
     return task.forward()
 
 
-def variable_set(task: Task, node: ast.VariableSetStmt) -> Plan:
+def variable_set(task: Task, node: Tree) -> Plan:
     """SET, RESET, SET ROLE, SET SESSION AUTHORIZATION; SET TRANSACTION changes no setting that matters."""
     kinds = enums.VariableSetKind
     if node.kind == kinds.VAR_RESET_ALL or (node.kind != kinds.VAR_SET_MULTI and matters(node.name or "")):
@@ -145,7 +146,7 @@ def variable_set(task: Task, node: ast.VariableSetStmt) -> Plan:
     return task.forward()
 
 
-def discard(task: Task, node: ast.DiscardStmt) -> Plan:
+def discard(task: Task, node: Tree) -> Plan:
     if node.target == enums.DiscardMode.DISCARD_ALL:
         task.effects |= DDL_AND_PATH | Effect.DEALLOCATE_ALL | Effect.CLOSE_ALL
     elif node.target == enums.DiscardMode.DISCARD_TEMP:
@@ -153,7 +154,7 @@ def discard(task: Task, node: ast.DiscardStmt) -> Plan:
     return task.forward()
 
 
-def call(task: Task, node: ast.CallStmt) -> Plan:
+def call(task: Task, node: Tree) -> Plan:
     """CALL: procedures take plaintext; what they do inside is refused when they are created."""
     found = task.mentions(node)
     if (relation := task.sealed_mention(found)) is not None:
@@ -161,9 +162,9 @@ def call(task: Task, node: ast.CallStmt) -> Plan:
     return task.forward()
 
 
-def do(task: Task, node: ast.DoStmt) -> Plan:
+def do(task: Task, node: Tree) -> Plan:
     """DO: refused when its text names a relation with sealed columns."""
-    texts = [item.arg.sval for item in node.args if isinstance(item.arg, ast.String)]
+    texts = [item.arg.sval or "" for item in node.args if isinstance(item.arg, ast.String)]
     if (name := task.names_sealed(texts)) is not None:
         raise Refused(
             f'a DO block cannot name "{name}", which has sealed columns: its text cannot be rewritten',

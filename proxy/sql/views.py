@@ -11,8 +11,8 @@ from proxy.sql import refusals
 from proxy.sql.catalog import Relation
 from proxy.sql.context import Context
 from proxy.sql.dispatch import STATEMENTS, slots
-from proxy.sql.flow import PLAIN, Columns, Flow, Plain, Sealed
-from proxy.sql.meeting import current
+from proxy.sql.flow import PLAIN, Columns, Flow, Plain, Row, Sealed
+from proxy.sql.meeting import current, use_as_plain
 from proxy.sql.scopes import is_policied
 
 
@@ -58,6 +58,8 @@ def _analysed(ctx: Context, view: Relation, statement: ast.Node) -> Columns:
 
 def _stored_flow(ctx: Context, flow: Flow) -> Flow:
     flow = current(flow, None)
+    if isinstance(flow, Row):
+        use_as_plain(ctx, flow, "selected as a record", None)
     return flow if isinstance(flow, Plain | Sealed) else PLAIN
 
 

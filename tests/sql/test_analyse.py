@@ -27,13 +27,13 @@ POLICY = policy_of(
 NOTHING = policy_of()
 
 
-def relation(oid: int, name: str, kind: str = "r", definition: str | None = None, **columns: int) -> Relation:
+def relation(oid: int, label: str, kind: str = "r", definition: str | None = None, **columns: int) -> Relation:
     """A relation of schema public; columns by name with the OID of their type."""
     cells = [
-        [label, number, kind_oid, -1, 17 if kind_oid == SEALED else kind_oid, -1, False, False, "", "", ""]
-        for number, (label, kind_oid) in enumerate(columns.items(), 1)
+        [attribute, number, kind_oid, -1, 17 if kind_oid == SEALED else kind_oid, -1, False, False, "", "", ""]
+        for number, (attribute, kind_oid) in enumerate(columns.items(), 1)
     ]
-    return Relation([oid, "public", name, kind, "p", definition, None, cells])
+    return Relation([oid, "public", label, kind, "p", definition, None, cells])
 
 
 def catalog_of(*relations: Relation) -> Catalog:

@@ -75,7 +75,9 @@ def test_places_and_the_way_a_function_is_written_do_not_matter() -> None:
 
 
 def test_pieces_are_cut_at_the_marks_in_the_order_of_the_text() -> None:
-    pieces, order = render(parsed("SELECT * FROM t WHERE a = 'm1'::bytea AND b IN ('m0'::bytea, 'plain')"), ["m0", "m1"])
+    pieces, order = render(
+        parsed("SELECT * FROM t WHERE a = 'm1'::bytea AND b IN ('m0'::bytea, 'plain')"), ["m0", "m1"]
+    )
     assert order == (1, 0)
     assert pieces == ("SELECT * FROM t WHERE a = CAST(", " AS bytea) AND b IN (CAST(", " AS bytea), 'plain')")
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from proxy.errors import InvalidValue, Refused
-from proxy.pgtypes import SqlType
 
 Convert = Callable[[bytes], bytes]
 
@@ -37,11 +36,6 @@ class Probe:
     """COMPARE only: the value lies strictly between `floor` and the next storable value; floor None: below all."""
 
     floor: bytes | None
-
-
-def message_name(type_: SqlType) -> str:
-    """The name that input functions give their type in messages: timestamps leave out "without time zone"."""
-    return type_.facts.name.removesuffix(" without time zone")
 
 
 def invalid_syntax(name: str, sqlstate: str = "22P02", *, detail: str | None = None) -> InvalidValue:

@@ -76,7 +76,10 @@ def _uncertain(source: Family, target: SqlType) -> Refused:
 
 
 def _string(value: bytes, source: SqlType, target: SqlType, max_length: int | None) -> bytes | Probe:
-    """char(n) against varchar compares as char(n), where trailing spaces do not count; against text, as text."""
+    """char(n) against varchar compares as char(n), where trailing spaces do not count; against text, as text.
+
+    So text that ends in a space equals no char(n): it is returned as it is, and must be sealed as it is.
+    """
     if source.family is Family.CHAR or (target.family is Family.CHAR and source.facts.name == "character varying"):
         if target.facts.name == "character varying":
             raise unsupported("comparing type character varying with type character is not supported", _HINT)

@@ -21,7 +21,6 @@ REAL: Final = struct.Struct(">f")
 NAN_DOUBLE: Final = bytes.fromhex("7ff8000000000000")
 NAN_REAL: Final = bytes.fromhex("7fc00000")
 _REAL_MAX: Final = REAL.unpack(bytes.fromhex("7f7fffff"))[0]
-_REAL_TINIEST: Final = 2.0**-149
 _DECIMAL: Final = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _HEX: Final = re.compile(rb"[+-]?0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)(?:[pP][+-]?[0-9]+)?")
 _WORD: Final = re.compile(rb"([+-]?)(inf|infinity|nan|nan\([0-9a-z_]*\))", re.IGNORECASE)

@@ -51,5 +51,7 @@ def canaries(plain: Wire) -> list[Canary]:
         Canary(value)
         for table, columns in CANARY_COLUMNS.items()
         for column in columns
-        for value in plain.values(f"SELECT DISTINCT {column} FROM {table} WHERE length({column}) > 12 ORDER BY 1 LIMIT 20")
+        for value in plain.values(
+            f"SELECT DISTINCT {column} FROM {table} WHERE length({column}) > 12 ORDER BY 1 LIMIT 20"
+        )
     ]

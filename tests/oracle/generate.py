@@ -105,7 +105,11 @@ class Author:
                 return self.draw.choice((f"{value}{'' if '.' in value else '.'}5", "99999999999", "0.005"))
             return value
         if roll < 0.15:
-            return f"{literal(value)}::{column.type}" if not column.type.startswith("varchar") else f"{literal(value)}::text"
+            return (
+                f"{literal(value)}::{column.type}"
+                if not column.type.startswith("varchar")
+                else f"{literal(value)}::text"
+            )
         if column.is_text and roll < 0.2:
             return "E'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
         return literal(value)
@@ -145,7 +149,9 @@ class Author:
         seen = self._searchable(scope)
         column = seen.column
         if roll < 0.5:
-            other = self._pick(scope, lambda c: c.domain == column.domain and c.search == column.search and c is not column)
+            other = self._pick(
+                scope, lambda c: c.domain == column.domain and c.search == column.search and c is not column
+            )
             if other is not None and (column.sealed or other.column.type == column.type):
                 operator = self.draw.choice(("=", "<>", "IS DISTINCT FROM"))
                 return f"{seen.text} {operator} {other.text}"
@@ -165,7 +171,9 @@ class Author:
             case 4:
                 return f"{seen.text} IS {self.draw.choice(('', 'NOT '))}DISTINCT FROM {values[0]}"
             case 5:
-                return f"{seen.text} = ANY (ARRAY[{', '.join(map(literal, seen.column.pool[:2]))}]::{seen.column.type}[])"
+                return (
+                    f"{seen.text} = ANY (ARRAY[{', '.join(map(literal, seen.column.pool[:2]))}]::{seen.column.type}[])"
+                )
         return f"({seen.text}, 1) = ({values[0]}, 1)"
 
     def _range(self, seen: Seen) -> str:
@@ -178,7 +186,9 @@ class Author:
             case 3:
                 return f"{one} {self.draw.choice(('<', '>='))} {seen.text}"
         if seen.column.is_text:
-            return f"{seen.text} {self.draw.choice(('', 'NOT '))}LIKE {self.draw.choice(chr(103))!r}".replace("'g'", "'genmark%'")
+            return f"{seen.text} {self.draw.choice(('', 'NOT '))}LIKE {self.draw.choice(chr(103))!r}".replace(
+                "'g'", "'genmark%'"
+            )
         return f"{seen.text} BETWEEN SYMMETRIC {one} AND {other}"
 
     def _subquery_condition(self, scope: Scope, depth: int) -> str:
@@ -200,7 +210,9 @@ class Author:
         """What a scheme does not carry; on plain columns it is simply true or false."""
         seen = self.draw.choice(scope.columns)
         if seen.column.is_text:
-            return self.draw.choice((f"lower({seen.text}) = 'genmark a'", f"{seen.text} LIKE '%mark%'", f"{seen.text} > 'genmark'"))
+            return self.draw.choice(
+                (f"lower({seen.text}) = 'genmark a'", f"{seen.text} LIKE '%mark%'", f"{seen.text} > 'genmark'")
+            )
         return f"{seen.text}::text = 'genmark'"
 
     # -- expressions -----------------------------------------------------------------------------------------------
@@ -228,7 +240,10 @@ class Author:
             by = self._pick(scope, lambda c: c.search in ("equality", "order"))
             partition = f"PARTITION BY {by.text} " if by is not None and self.draw.random() < 0.5 else ""
             if self.draw.random() < 0.5:
-                return f"{self.draw.choice(('lag', 'lead', 'first_value'))}({seen.text}) OVER ({partition}ORDER BY {keys})", column
+                return (
+                    f"{self.draw.choice(('lag', 'lead', 'first_value'))}({seen.text}) OVER ({partition}ORDER BY {keys})",
+                    column,
+                )
             return f"row_number() OVER ({partition}ORDER BY {keys})", None
         if roll < 0.92:
             table = self.draw.choice(self.world.tables)
@@ -253,14 +268,20 @@ class Author:
         if depth > 1 or self.draw.random() < 0.75:
             return Part([f"{table.qualified} {alias}"]), self._scope_of(table, alias)
         inner = self._scope_of(table, "i")
-        shown = [(f"x{n}", seen) for n, seen in enumerate(inner.columns) if self.draw.random() < 0.8 or seen.column.name == "id"]
+        shown = [
+            (f"x{n}", seen)
+            for n, seen in enumerate(inner.columns)
+            if self.draw.random() < 0.8 or seen.column.name == "id"
+        ]
         where = Part([f" WHERE {self.condition(inner, 1)}"], droppable=True)
         if self.draw.random() < 0.5:
             listed = ", ".join(f"{seen.text} AS {name}" for name, seen in shown)
             body = Part([f"(SELECT {listed} FROM {table.qualified} i", where, f") {alias}"])
         else:
             listed = ", ".join(seen.text for _, seen in shown)
-            body = Part([f"(SELECT {listed} FROM {table.qualified} i", where, f") {alias} ({', '.join(n for n, _ in shown)})"])
+            body = Part(
+                [f"(SELECT {listed} FROM {table.qualified} i", where, f") {alias} ({', '.join(n for n, _ in shown)})"]
+            )
         columns = [Seen(f"{alias}.{name}", seen.column) for name, seen in shown]
         return body, Scope(columns, [f"{alias}.{name}" for name, seen in shown if seen.column.name == "id"])
 
@@ -344,7 +365,13 @@ class Author:
                 chosen_aggregate += f" FILTER (WHERE {self.condition(scope, 1)})"
             aggregates.append(chosen_aggregate)
         listed = ", ".join([seen.text for seen in chosen])
-        items = Part([listed + (", " if listed else ""), aggregates[0], *(Part([f", {a}"], droppable=True) for a in aggregates[1:])])
+        items = Part(
+            [
+                listed + (", " if listed else ""),
+                aggregates[0],
+                *(Part([f", {a}"], droppable=True) for a in aggregates[1:]),
+            ]
+        )
         having = Part([" HAVING count(*) > 1"], droppable=True) if self.draw.random() < 0.2 else Part([])
         if not listed:
             return Part(["SELECT ", items, source, where, having])
@@ -357,10 +384,14 @@ class Author:
         name = self._name("q")
         shown = [seen for seen in inner.columns if self.draw.random() < 0.8 or seen.column.name in ("id", "e")]
         hint = self.draw.choice(("", "MATERIALIZED ", "NOT MATERIALIZED "))
-        body = f"SELECT {', '.join(seen.text for seen in shown)} FROM {table.qualified} i WHERE {self.condition(inner, 1)}"
+        body = (
+            f"SELECT {', '.join(seen.text for seen in shown)} FROM {table.qualified} i WHERE {self.condition(inner, 1)}"
+        )
         scope = Scope([Seen(f"{name}.{seen.column.name}", seen.column) for seen in shown], [f"{name}.id"])
         items = self._items(scope, self.draw.randint(1, 3))
-        return Part([f"WITH {name} AS {hint}({body}) SELECT ", items, f" FROM {name}", self._where(scope), self._order(scope)])
+        return Part(
+            [f"WITH {name} AS {hint}({body}) SELECT ", items, f" FROM {name}", self._where(scope), self._order(scope)]
+        )
 
     def set_operation(self) -> Part:
         """Two or three branches with the same kinds of columns."""
@@ -425,7 +456,9 @@ class Author:
         inner = self._scope_of(origin, "i")
         scope = Scope([Seen(f"t.{c.name}", c) for c in table.columns], [])
         select = f"SELECT {values} FROM {origin.qualified} i"
-        return Part([f"INSERT INTO {table.qualified} AS t ({names}) ", select, self._where(inner), self._returning(scope)])
+        return Part(
+            [f"INSERT INTO {table.qualified} AS t ({names}) ", select, self._where(inner), self._returning(scope)]
+        )
 
     def _assignments(self, table: Table, other: Table | None) -> Part:
         settable = [c for c in table.columns if c.name != "id" and c.name != table.unique]
@@ -451,7 +484,14 @@ class Author:
         table = self.draw.choice(self.world.tables)
         scope = self._scope_of(table, "t")
         if self.draw.random() < 0.6:
-            return Part([f"UPDATE {table.qualified} AS t SET ", self._assignments(table, None), self._where(scope), self._returning(scope)])
+            return Part(
+                [
+                    f"UPDATE {table.qualified} AS t SET ",
+                    self._assignments(table, None),
+                    self._where(scope),
+                    self._returning(scope),
+                ]
+            )
         other = self.draw.choice([t for t in self.world.tables if t is not table])
         both = Scope(scope.columns + [Seen(f"f.{c.name}", c) for c in other.columns], [])
         return Part([

@@ -145,7 +145,10 @@ class Wire:
             values = [None if p.value is None else p.value.encode() for p in given]
             formats = [pq.Format.TEXT] * len(given)
         else:
-            values = [converter.binary(p.value, oid) for p, oid in zip(given, oids, strict=True)]
+            try:
+                values = [converter.binary(p.value, oid) for p, oid in zip(given, oids, strict=True)]
+            except ValueError as error:  # no driver could send it either
+                return Answer((Result(sqlstate="no binary form", message=str(error)),), named)
             formats = [pq.Format.BINARY] * len(given)
         self.connection.send_query_prepared(b"", values, formats, result_format)
         return replace(self._answer(b""), parameters=named)

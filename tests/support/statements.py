@@ -92,6 +92,8 @@ def parametrized(sql: str) -> Parametrized | None:
         if value is None:
             continue
         start = characters(constant.get("location", 0))
+        if start not in tokens:  # a literal that the grammar made up: FETCH FIRST ROW
+            continue
         end = tokens[start].end + 1
         if sql[start:end] == "-":
             end = tokens[min(other for other in tokens if other > start)].end + 1

@@ -288,7 +288,7 @@ SELECT id FROM cards WHERE limit_cents > $1::int::bigint;
 --$ ? 5
 SELECT id FROM customers WHERE points = $1::int AND id > $1::int;
 --! same
---$ text ann.okonkwo1@quvex.example
+--$ text both sealed and plain
 SELECT id FROM customers WHERE email = $1 OR region = $1;
 --! same
 --$ ? ann.okonkwo1@quvex.example

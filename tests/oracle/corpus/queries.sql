@@ -226,7 +226,7 @@ SELECT a.email FROM (SELECT email FROM customers) a JOIN (SELECT owner_email FRO
 --! same
 SELECT s.email, s.row_number FROM (SELECT email, row_number() OVER (ORDER BY balance, id) FROM customers) s WHERE s.row_number <= 3;
 --! same
-SELECT x.e FROM (SELECT 'ann.okonkwo1@quvex.example' AS t, email AS e FROM customers WHERE false) x;
+SELECT x.e FROM (SELECT 'plain literal' AS t, email AS e FROM customers WHERE false) x;
 
 --# VALUES as a table
 --! same

@@ -14,16 +14,18 @@ from proxy.errors import ProtocolViolation, Refused
 from proxy.pgtypes import BYTEA_OID
 from proxy.session import rewriting
 from proxy.session.conversation import Conversation, Copy, Expectation
+from proxy.session.copying import CopyTransform
 from proxy.session.refusals import POISON_SQLSTATE, SYNTAX_ERROR, plan_changed, redact, refusal
 from proxy.session.values import BYTEA_ARRAY_OID, Convert, opening_function, opens_elements
 from proxy.sql.plan import Plan
 from proxy.wire import messages
-from proxy.wire.frames import Item, Oversized, Run
+from proxy.wire.frames import HEADER, Item, Oversized, Run
 from proxy.wire.messages import Column, spread_formats
 from proxy.wire.replies import Kind
 
 _ASYNCHRONOUS = frozenset(b"NSA")
 _FAILED_TRANSACTION = b"25P02"
+_COPY_FAILED = b"57014"  # query_canceled, the answer to CopyFail
 # Refusals that PostgreSQL would raise in a failed transaction too: they come before it looks at the transaction.
 _BEFORE_TRANSACTION = frozenset((SYNTAX_ERROR, "26000", "34000"))
 
@@ -50,10 +52,10 @@ class Backend:
             self._error(item.raw)
         else:
             self._answer(item.type, item.raw)
-        self._set_passing()
+        self.regulate()
 
-    def _set_passing(self) -> None:
-        """Rows that nobody has to look into are forwarded in runs."""
+    def regulate(self) -> None:
+        """Rows that nobody has to look into are forwarded in runs. To be called when questions have been asked."""
         c = self._c
         head = c.replies.head
         passing = False
@@ -107,6 +109,11 @@ class Backend:
             case "G":
                 self._copy_in(kind, expectation)
                 self._tell(expectation, raw)
+            case "H":
+                self._tell(expectation, raw)
+                self._copy_out(expectation)
+            case "d" | "c" if expectation.copy is not None:
+                self._copy_data(expectation, expectation.copy, raw)
             case "Z":
                 self._end(expectation, raw)
                 return
@@ -133,7 +140,30 @@ class Backend:
         if c.copy is not Copy.PENDING or len(c.replies) > 1:
             raise ProtocolViolation(f"unexpected server message 'G' in reply to {kind.name}")
         c.copy = Copy.IN
-        c.client.set_passing("d", passing=True)
+        try:
+            c.client.set_passing("d", passing=not c.start_copy(expectation))
+        except Refused as error:
+            c.fail_copy(error)
+
+    def _copy_out(self, expectation: Expectation) -> None:
+        try:
+            self._c.start_copy(expectation)
+        except Refused as error:
+            self._fail(error)
+
+    def _copy_data(self, expectation: Expectation, transform: CopyTransform, raw: bytes) -> None:
+        """CopyData or CopyDone from the server. One message stays one message: clients take it for a row."""
+        if self._c.muted:
+            return
+        try:
+            opened = transform.finish() if raw[:1] == b"c" else transform.feed(raw[HEADER:])
+        except Refused as error:
+            self._fail(error)
+            return
+        if opened:
+            self._tell(expectation, messages.message(b"d", opened))
+        if raw[:1] == b"c":
+            self._tell(expectation, raw)
 
     # -- ends ----------------------------------------------------------------------------------------------------------
 
@@ -146,6 +176,7 @@ class Backend:
             self._fail_block = False
             if c.status == b"T" and not c.replies and c.batch_empty and not c.client.in_message:
                 c.poison(None)
+                c.discarding = False
                 c.send(Kind.SYNC, messages.SYNC, Expectation())
                 return
         c.muted = False
@@ -180,8 +211,8 @@ class Backend:
             expectation.injection.failed(raw)
             if not expectation.injection.own_sync:
                 self._tell(expectation, raw)
-        else:
-            self._tell(expectation, self._shown(expectation, fields, raw))
+        elif not c.muted and (expectation.in_script or not expectation.swallow):
+            c.to_client.append(self._shown(expectation, fields, raw))
         self._copy_over()
         if not ends:
             return
@@ -199,6 +230,8 @@ class Backend:
     def _shown(self, expectation: Expectation, fields: messages.Fields, raw: bytes) -> bytes:
         """The error as the client gets it: the refusal where the poison has failed, else the server's own."""
         error, code = expectation.refusal, messages.field(fields, b"C")
+        if expectation.copy_error is not None and code == _COPY_FAILED:
+            return refusal(expectation.copy_error, self._c.settings.client_encoding)
         if error is not None and expectation.index == len(expectation.plans):
             overrides = code == _FAILED_TRANSACTION and error.sqlstate in _BEFORE_TRANSACTION
             if code == POISON_SQLSTATE or overrides:
@@ -221,10 +254,10 @@ class Backend:
 
     def _oversized(self, item: Oversized) -> None:
         head = self._c.replies.head
-        if item.type != 0x44 or head is None or head[1].injection is not None:
+        if item.type not in b"Dd" or head is None or head[1].injection is not None:
             raise ProtocolViolation("invalid message length")
         self._c.replies.answer(item.type)
-        self._fail(Refused(f"a row of {item.size} bytes is too large to be opened", sqlstate="54000"))
+        self._fail(Refused(f"a message of {item.size} bytes is too large to be opened", sqlstate="54000"))
 
     # -- results -------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import enum
 from dataclasses import dataclass, field
 
 from proxy.errors import Refused
+from proxy.session.copying import CopyTransform
 from proxy.session.injection import Injection
 from proxy.session.names import Change, Names
 from proxy.session.planner import Basis, Planner
@@ -17,7 +18,7 @@ from proxy.session.values import Convert, Sealers
 from proxy.sql.plan import Plan
 from proxy.wire import messages
 from proxy.wire.codecs import Settings
-from proxy.wire.frames import Splitter
+from proxy.wire.frames import MAX_MESSAGE, Splitter
 from proxy.wire.replies import Kind, Replies
 
 
@@ -62,7 +63,7 @@ class Expectation:
     """The message, or of a Query the statement behind `plans`, is the poison in place of what is refused."""
     injection: Injection | None = None
     swallow: bool = False
-    """No answer reaches the client."""
+    """No answer reaches the client; but errors do where `in_script`."""
     prepared: Prepared | None = None
     portal: Portal | None = None
     index: int = 0
@@ -72,6 +73,10 @@ class Expectation:
     """Query: formats of the row description in force."""
     openers: list[Convert | None] | None = None
     in_script: bool = False
+    copy: CopyTransform | None = None
+    """Seals or opens the rows of the COPY under way."""
+    copy_error: Refused | None = None
+    """What is wrong with the client's rows; the server was told by CopyFail."""
 
     @property
     def plan(self) -> Plan | None:
@@ -95,6 +100,7 @@ class Expectation:
             self.completions[self.index] = []
         self.index += 1
         self.openers = None
+        self.copy = None
 
     def abandon(self) -> None:
         """Nothing of it will happen any more."""
@@ -134,9 +140,10 @@ class Conversation:
         self.batch_empty = True
         """Nothing was sent since the last message that ReadyForQuery answers."""
         self.discarding = False
-        """The client was told of an error that the server does not know of: what it sends up to Sync is dropped."""
+        """The batch has failed, or will when the server gets there: what the client sends up to Sync is dropped."""
         self.muted = False
-        """... and what the server answers up to ReadyForQuery is dropped."""
+        """The client was told of an error that the server does not know of: what the server answers up to ReadyForQuery
+        is dropped."""
         self.copy = Copy.NONE
         self.fatal_relayed = False
         self.closing = False
@@ -144,6 +151,14 @@ class Conversation:
     @property
     def settings(self) -> Settings:
         return self.planner.settings
+
+    def start_copy(self, expectation: Expectation) -> bool:
+        """The server begins to copy. True: the rows have sealed columns and go through `expectation.copy`."""
+        plan = expectation.plan
+        if plan is None or plan.copy is None:
+            return False
+        expectation.copy = CopyTransform(plan.copy, self.settings, self.sealers, max_row=MAX_MESSAGE)
+        return True
 
     def send(self, kind: Kind, raw: bytes, expectation: Expectation) -> None:
         """A message that will be answered goes to the server."""
@@ -155,7 +170,18 @@ class Conversation:
         else:
             self.batch_empty = False
 
+    def fail_copy(self, error: Refused) -> None:
+        """End the client's COPY with an error: the server gets CopyFail, and what it says to that becomes `error`."""
+        head = self.replies.head
+        if head is None:
+            raise AssertionError("no COPY is under way")
+        head[1].copy_error = error
+        self.copy = Copy.PENDING
+        self.to_server.append(messages.build_copy_fail(b"refused by Sealwire"))
+
     def poison(self, refusal: Refused | None) -> None:
-        """Make the server fail here, as the message in whose place this goes would have. None: unseen by the client."""
+        """Make the server fail here, as the message in whose place this goes would have. None: unseen by the client.
+        What follows up to Sync would be skipped by the server, so it need not be sent."""
         raw = messages.build_parse(messages.Parse(b"sealwire.refused", POISON.encode(), ()))
         self.send(Kind.PARSE, raw, Expectation(refusal=refusal, swallow=refusal is None))
+        self.discarding = True

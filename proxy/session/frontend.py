@@ -18,9 +18,10 @@ from proxy.session.names import UNSETTLED
 from proxy.session.refusals import POISON, as_refused, is_unknown_name, plan_changed
 from proxy.session.script import Script
 from proxy.session.shared import Analysis
+from proxy.sql import split
 from proxy.sql.plan import Effect, Failure, Plan, Statement
 from proxy.wire import messages
-from proxy.wire.frames import Frame, Head, Item, Oversized, Run
+from proxy.wire.frames import HEADER, Frame, Head, Item, Oversized, Run
 from proxy.wire.replies import Kind
 
 # Plans whose statements neither name a relation nor depend on the search_path.
@@ -255,7 +256,7 @@ class Frontend:
             return False
         found = analysed[0]
         if self._needs_script(found):
-            self._script = Script(c, self, [text[one.start : one.end] for one in found])
+            self._script = Script(c, self, [text[start:end] for start, end in split(text)])
             self.advance()
             return True
         expectation = Expectation()
@@ -434,10 +435,24 @@ class Frontend:
         c = self._c
         if kind in "SH":
             return True
-        if kind not in "dcf" or isinstance(item, Oversized):
+        if kind not in "dcf":
             raise ProtocolViolation(f"unexpected message type 0x{item.type:02X} during COPY from stdin")
+        if isinstance(item, Oversized):
+            c.fail_copy(Refused(f"a message of {item.size} bytes is too large", sqlstate="54000"))
+            return True
+        head = c.replies.head
+        transform = None if head is None else head[1].copy
+        try:
+            if transform is None or kind == "f":
+                c.to_server.append(item.raw)
+            elif sealed := transform.feed(item.raw[HEADER:]) if kind == "d" else transform.finish():
+                c.to_server.append(messages.message(b"d", sealed))
+            if transform is not None and kind == "c":
+                c.to_server.append(item.raw)
+        except Refused as error:
+            c.fail_copy(error)
+            return True
         if kind != "d":
             c.copy = Copy.PENDING
             c.client.set_passing("d", passing=False)
-        c.to_server.append(item.raw)
         return True

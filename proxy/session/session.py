@@ -127,6 +127,8 @@ class Session:
             return
         try:
             self._server.feed(data)
+            if self._backend is not None:
+                self._backend.regulate()
             while (item := self._server.next()) is not None:
                 self._server_item(item)
                 if self.closing:

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from proxy.config import DatabasePolicy, Policy, SealedColumn
 from proxy.errors import Refused
 from proxy.session.values import Sealers
+from proxy.sql import analyse
 from proxy.sql.catalog import Catalog, Relation, SearchPath
 from proxy.sql.plan import Failure, Statement
 
@@ -107,12 +108,12 @@ class Database:
 class Shared:
     """One per process. `analyse` may be replaced by tests."""
 
-    def __init__(self, policy: Policy, keyring: Sealers, *, analyse: Analyse | None = None) -> None:
+    def __init__(self, policy: Policy, keyring: Sealers, *, analyse: Analyse = analyse) -> None:
         self.policy = policy
         self.sealers = keyring
         self.systems: dict[str, Mapping[int, Relation]] = {}
         """Server version as ParameterStatus gives it -> the relations of its system schemas."""
-        self._analyse: Analyse = analyse or _default_analyse()
+        self._analyse = analyse
         self._databases: dict[str, Database] = {}
 
     def replace_policy(self, policy: Policy) -> None:
@@ -126,10 +127,3 @@ class Shared:
         if (found := self._databases.get(name)) is None:
             found = self._databases[name] = Database(self.policy.for_database(name), self._analyse)
         return found
-
-
-def _default_analyse() -> Analyse:
-    from importlib import import_module
-
-    analyse: Analyse = import_module("proxy.sql").analyse
-    return analyse

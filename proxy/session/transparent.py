@@ -27,6 +27,7 @@ class Transparent:
         self._parameters = parameters
         self._outstanding: deque[int] = deque()  # types of the messages that ReadyForQuery will answer
         self._copying = False
+        self._streaming = 0  # bytes to come of a large Query or FunctionCall
         client.set_passing(CLIENT_PASSING, passing=True)
         server.set_passing(SERVER_PASSING, passing=True)
 
@@ -47,12 +48,15 @@ class Transparent:
     def client(self, item: Item) -> bytes:
         """The bytes to forward."""
         if isinstance(item, Run):
-            self.is_open = True
+            streamed = min(self._streaming, len(item))
+            self._streaming -= streamed
+            self.is_open = self.is_open or len(item) > streamed
             return item
         if isinstance(item, Oversized):
             raise ProtocolViolation("invalid message length")
         if isinstance(item, Head):
             self._client.pass_frame()
+            self._streaming = item.size
         kind = item.type
         if kind in b"cf":
             self._copying = False

@@ -1,5 +1,8 @@
-"""Statement -> Plan. Pure: no IO, no keys, no wire. `analyse` is the entry; `plan` holds what it answers."""
+"""Statement -> Plan. Pure: no IO, no keys, no wire.
 
-from proxy.sql.analyse import analyse
+`analyse` is the entry, `split` finds the statements of a script, `plan` holds what comes out.
+"""
 
-__all__ = ["analyse"]
+from proxy.sql.analyse import analyse, split
+
+__all__ = ["analyse", "split"]

@@ -53,6 +53,11 @@ def analyse(
     return result
 
 
+def split(text: str) -> list[tuple[int, int]]:
+    """Where the statements of `text` start and end: what `analyse` goes through one by one. Raises Refused."""
+    return [(parsed.start, parsed.end) for parsed in parse(text)]
+
+
 def _plan(
     text: str,
     parsed: Parsed,

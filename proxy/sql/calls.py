@@ -155,7 +155,7 @@ def _offset(ctx: Context, call: Call, first: Sealed) -> Flow | None:
         use_as_plain(ctx, call.args[1], f'passed to function "{call.name}"', call.position, INTEGER)
     if len(call.args) < 3:
         return Sealed(first.column, first.type.unmodified)
-    doing = f'mixed in "{call.name}" with'
+    doing = f'combined by function "{call.name}"'
     flow = unify(ctx, [first, call.args[2]], call.name.upper(), doing, call.position)
     return Sealed(flow.column, flow.type.unmodified) if isinstance(flow, Sealed) else None
 

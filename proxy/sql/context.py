@@ -18,6 +18,7 @@ from proxy.errors import Refused
 from proxy.pgtypes import UNKNOWN_OID, Family
 from proxy.sql.catalog import Catalog, SearchPath
 from proxy.sql.flow import Columns, Kind, Leaf
+from proxy.sql.naming import column_name
 from proxy.sql.plan import LiteralSlot, Sealing, ServerParam
 
 if TYPE_CHECKING:
@@ -75,15 +76,25 @@ class Context:
         return bytea_cast(ast.A_Const(isnull=False, val=ast.String(sval=self.marker(index))))
 
     def seal(self, leaf: Leaf, sealing: Sealing) -> None:
-        """Decides a leaf for a sealed column and edits the tree; literals now, parameters in finish_params."""
+        """Decides a leaf for a sealed column and edits the tree; the numbers of parameters follow in finish_params."""
         leaf.sealing = sealing
+        holder = leaf.slot.holder
+        if isinstance(holder, ast.ResTarget) and holder.name is None:
+            before = column_name(holder.val, self.subquery_names)
+            self._replace(leaf, sealing)
+            if column_name(holder.val, self.subquery_names) != before:
+                holder.name = before
+        else:
+            self._replace(leaf, sealing)
+
+    def _replace(self, leaf: Leaf, sealing: Sealing) -> None:
         if leaf.kind is Kind.LITERAL:
             leaf.slot.set(self.seal_literal(leaf.text, sealing))
         elif leaf.kind is Kind.NULL:
             if leaf.casts or leaf.source is not None:
                 leaf.slot.set(bytea_cast(ast.A_Const(isnull=True)))
                 self.edited = True
-        elif leaf.casts or isinstance(leaf.slot.get(), ast.TypeCast):
+        elif isinstance(leaf.slot.get(), ast.TypeCast):
             node = leaf.slot.get()
             while isinstance(node, ast.TypeCast):
                 node = node.arg
@@ -187,23 +198,28 @@ class Context:
     def _undecided(self, number: int, leaves: list[Leaf]) -> Refused:
         column = next(leaf.sealing.column for leaf in leaves if leaf.sealing is not None)
         return Refused(
-            f'parameter ${number} is compared or stored with sealed column "{column.name}" and with values whose type '
-            "may differ",
+            f'parameter ${number} meets sealed column "{column.name}" and with values whose type may differ',
             hint=f"cast every use of it to one type, such as ${number}::{column.type.unmodified}, "
             "or send it as two parameters",
             position=self.position(leaves[-1].location),
         )
 
 
+def _type_name(*, is_array: bool) -> ast.TypeName:
+    return ast.TypeName(
+        names=(ast.String(sval="pg_catalog"), ast.String(sval="bytea")),
+        setof=False,
+        pct_type=False,
+        typemod=-1,
+        arrayBounds=(ast.Integer(ival=-1),) if is_array else None,
+    )
+
+
+# Shared by all trees: making nodes is the dearest part of an edit, and nobody changes a type's name.
+_BYTEA = _type_name(is_array=False)
+_BYTEA_ARRAY = _type_name(is_array=True)
+
+
 def bytea_cast(node: ast.Node, *, is_array: bool = False) -> ast.TypeCast:
     """`node::pg_catalog.bytea`, or bytea[]."""
-    return ast.TypeCast(
-        arg=node,
-        typeName=ast.TypeName(
-            names=(ast.String(sval="pg_catalog"), ast.String(sval="bytea")),
-            setof=False,
-            pct_type=False,
-            typemod=-1,
-            arrayBounds=(ast.Integer(ival=-1),) if is_array else None,
-        ),
-    )
+    return ast.TypeCast(arg=node, typeName=_BYTEA_ARRAY if is_array else _BYTEA)

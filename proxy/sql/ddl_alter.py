@@ -144,6 +144,12 @@ def _command(table: Table, relation: Relation, command: Tree) -> None:
 
 
 def _add_column(table: Table, relation: Relation, command: Tree) -> None:
+    if (column := table.sealed.get(command.def_.colname)) is not None:
+        for child in table.task.catalog:
+            if relation.oid in child.parents:
+                own = table.task.policy.column(child.schema, child.name, column.column)
+                if own is not None and not interchangeable(own, column):
+                    raise _not_alike(child, column.column, column)
     constrain_column(table, command.def_)
 
 
@@ -239,12 +245,15 @@ def _require_child(table: Table, parent: dict[str, SealedColumn], child: Relatio
     for name in {*parent, *own}:
         above, below = parent.get(name), own.get(name)
         if above is None or below is None or not interchangeable(above, below):
-            column = above or below
-            raise Refused(
-                f'column "{name}" of "{child.qualified}" and of its parent are not sealed alike',
-                hint="give both the same type, search and keys in columns.yaml"
-                + (f": {naming_hint(column)}" if column is not None else ""),
-            )
+            raise _not_alike(child, name, above or below)
+
+
+def _not_alike(child: Relation, name: str, column: SealedColumn | None) -> Refused:
+    return Refused(
+        f'column "{name}" of "{child.qualified}" and of its parent are not sealed alike',
+        hint="give both the same type, search and keys in columns.yaml"
+        + (f": {naming_hint(column)}" if column is not None else ""),
+    )
 
 
 def _refuse_of(table: Table, relation: Relation, command: Tree) -> None:

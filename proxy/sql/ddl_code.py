@@ -100,7 +100,7 @@ def _refuse_expression(task: Task, name: Tree, expression: Any, what: str) -> No
         return
     sealed = sealed_columns(task, relation) if relation.kind in ("r", "p", "f") else relation.by_name
     for column in column_names(expression):
-        if column in sealed or column in ("*", relation.name):
+        if column in sealed or column in ("*", "new", "old", relation.name):
             raise _names(what, f"{relation.qualified}.{column}", name)
 
 

@@ -20,7 +20,7 @@ from proxy.sql.expressions import analyse_expression
 from proxy.sql.flow import Row, Sealed, Slot
 from proxy.sql.meeting import assign
 from proxy.sql.scopes import Scope, scope_of_relation
-from proxy.sql.survey import Tree
+from proxy.sql.survey import Tree, children_of
 from proxy.sql.task import Task, place
 
 BYTEWISE: Final = frozenset({"C", "POSIX", "default", "ucs_basic", "pg_c_utf8"})
@@ -33,6 +33,8 @@ _HARMLESS: Final = frozenset(
         _C.CONSTR_ATTR_NOT_DEFERRABLE,
         _C.CONSTR_ATTR_DEFERRED,
         _C.CONSTR_ATTR_IMMEDIATE,
+        _C.CONSTR_ATTR_ENFORCED,
+        _C.CONSTR_ATTR_NOT_ENFORCED,
     }
 )
 
@@ -57,15 +59,11 @@ def interchangeable(one: SealedColumn, other: SealedColumn) -> bool:
 def sealed_columns(task: Task, relation: Relation) -> dict[str, SealedColumn]:
     """The sealed columns of an existing table. Raises Refused for one that is sealed without being in the policy, or
     in the policy without being sealed."""
+    refuse_unlisted(task, relation)
     columns = {}
     for attribute in relation.attributes:
         column = task.catalog.policy_column(relation, attribute.name, task.policy)
-        if task.catalog.is_sealed(attribute):
-            if column is None:
-                raise Refused(
-                    f'column "{relation.qualified}.{attribute.name}" is sealed but in no policy',
-                    hint="add it to columns.yaml",
-                )
+        if column is not None and task.catalog.is_sealed(attribute):
             columns[attribute.name] = column
         elif column is not None and not column.pending:
             raise Refused(
@@ -73,6 +71,17 @@ def sealed_columns(task: Task, relation: Relation) -> dict[str, SealedColumn]:
                 hint=f'run "sealwire seal {column.name}", or set "pending: true" for it in columns.yaml',
             )
     return columns
+
+
+def refuse_unlisted(task: Task, relation: Relation) -> None:
+    """Raises Refused for a table with a sealed column that no entry of the policy describes: what would be stored
+    into it or compared with it could not be sealed."""
+    for attribute in relation.attributes:
+        if task.catalog.is_sealed(attribute) and not task.catalog.policy_column(relation, attribute.name, task.policy):
+            raise Refused(
+                f'column "{relation.qualified}.{attribute.name}" is sealed, but columns.yaml does not list it',
+                hint="list it with the type, search and keys that it was sealed with",
+            )
 
 
 class Table:
@@ -280,8 +289,8 @@ def _reference(table: Table, node: Tree, column_name: str | None) -> None:
 
 def _referenced(table: Table, name: Tree) -> tuple[list[str], dict[str, SealedColumn]]:
     """Primary key and sealed columns of the referenced table, which may be the one being defined."""
-    if name.relname == table.name and name.schemaname in (None, table.schema):
-        return table_key(table), table.sealed
+    if _is_itself(table, name):
+        return _own_key(table), table.sealed
     relation = require_relation(table.task, name)
     if not table.task.carries(relation):
         return [], {}
@@ -289,7 +298,26 @@ def _referenced(table: Table, name: Tree) -> tuple[list[str], dict[str, SealedCo
     return [by_number.get(number, "?") for number in relation.primary_key], sealed_columns(table.task, relation)
 
 
-def table_key(table: Table) -> list[str]:
+def _is_itself(table: Table, name: Tree) -> bool:
+    """Whether a name in the definition means the table being defined, which may hide, or be hidden by, another."""
+    found = table.task.resolve(name)
+    if table.oid:
+        return found is not None and found.oid == table.oid
+    if name.relname != table.name:
+        return False
+    if name.schemaname is not None:
+        return bool(name.schemaname == table.schema)
+    if name.relname == table.name and table.schema.startswith("pg_temp"):
+        return True
+    for schema in table.task.path.schemas:
+        if schema == table.schema:
+            return True
+        if found is not None and found.schema == schema:
+            return False
+    return False
+
+
+def _own_key(table: Table) -> list[str]:
     """The primary key that the definition at hand, or the existing table, declares."""
     if (relation := table.task.catalog.by_oid.get(table.oid)) is not None:
         by_number = {attribute.number: attribute.name for attribute in relation.attributes}
@@ -317,19 +345,19 @@ def _exclusion(table: Table, node: Tree) -> None:
 
 
 def column_names(node: Any) -> Iterator[str]:
-    """Every name in an expression or index element that may be a column, a whole row ("*") or a table."""
+    """Every name in an expression or index element that may be a column, a whole row ("*", or the table's name)."""
     pending = [node]
     while pending:
         item = pending.pop()
         if isinstance(item, ast.ColumnRef):
-            yield from map(_part, item.fields or ())
+            yield _part((item.fields or ("",))[-1])
         elif isinstance(item, (ast.IndexElem, ast.StatsElem, ast.PartitionElem)) and item.name is not None:
             yield item.name
         elif isinstance(item, ast.A_Indirection):
-            yield from map(_part, item.indirection or ())
+            yield _part((item.indirection or ("",))[-1])
             pending.append(item.arg)
         elif isinstance(item, ast.Node):
-            pending.extend(getattr(item, slot) for slot in item)
+            pending.extend(getattr(item, slot) for slot in children_of(item))
         elif isinstance(item, (tuple, list)):
             pending.extend(item)
 

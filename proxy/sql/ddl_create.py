@@ -25,7 +25,7 @@ from proxy.sql.task import Task, place
 
 def create_table(task: Task, node: Tree) -> Plan:
     """CREATE TABLE, INHERITS, LIKE, PARTITION OF and OF included."""
-    if node.relation.relpersistence == "t":
+    if created_in(task, node.relation).startswith("pg_temp"):
         task.effects |= Effect.SETTINGS  # the first one makes pg_temp, which is on the path from then on
     if not task.policy:
         return task.forward()

@@ -60,6 +60,7 @@ class Leaf:
     __slots__ = (
         "casts",
         "group",
+        "is_cast",
         "is_neutral",
         "is_plain",
         "kind",
@@ -101,6 +102,8 @@ class Leaf:
         """True once it is decided for the plain side; then it may not become sealed any more."""
         self.group = 0
         """Not 0: assigned as it is in this list of assignments."""
+        self.is_cast = False
+        """Sealed with the casts of one reference to its column: no other reference may read it."""
         self.is_neutral = False
         """True where only NULL or not matters (`$1 IS NULL`): it may be sealed like another use of the parameter."""
         self.needs = Scheme.RANDOM
@@ -122,7 +125,7 @@ class Plain:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """Holds sealed values of `column`'s domain."""
+    """Holds sealed values of `column`'s domain; all of them could be stored in `column` as they are."""
 
     column: SealedColumn
     type: SqlType
@@ -150,6 +153,10 @@ class Open:
     """True: ARRAY[...] of the leaves."""
     slot: Slot | None = None
     """Place of the ARRAY[...], with casts around it, where is_array."""
+    casts: tuple[SqlType, ...] = ()
+    """Casts around a shared column, innermost first; they follow those of its leaves."""
+    wraps: tuple[Slot, ...] = ()
+    """Places of those casts: they leave the tree once the column is sealed."""
 
 
 @dataclass(frozen=True, slots=True)

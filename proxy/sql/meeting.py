@@ -6,6 +6,7 @@ sentence "column ... cannot be ...".
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -37,7 +38,7 @@ def current(flow: Flow, position: int | None) -> Flow:
     if isinstance(flow, Open):
         for leaf in flow.leaves:
             if leaf.sealing is not None:
-                if leaf.sealing.use is not Use.CARRY:
+                if leaf.sealing.use is not Use.CARRY or leaf.is_cast or flow.wraps:
                     raise refusals.also_plain(leaf.sealing.column, position)
                 column = leaf.sealing.column
                 kind = flow.type or column.type.unmodified
@@ -265,9 +266,10 @@ def unify(
     """One result of several branches: coalesce, CASE, VALUES, set operations, ARRAY[...]; `construct` as PostgreSQL
     names it in errors."""
     flows = [current(flow, position) for flow in flows]
-    base = next((flow for flow in flows if isinstance(flow, Sealed)), None)
-    if base is None:
+    sealed = [flow for flow in flows if isinstance(flow, Sealed)]
+    if not sealed:
         return _unify_plain(ctx, flows, construct, doing, position)
+    base = max(sealed, key=lambda flow: width(flow.column))
     kinds: list[SqlType | None] = []
     for flow in flows:
         if isinstance(flow, Sealed):
@@ -282,6 +284,9 @@ def unify(
         raise refusals.result_type(base.column, common, doing, position)
     for flow in flows:
         if isinstance(flow, Open):
+            for leaf in flow.leaves:
+                if leaf.kind is Kind.PARAM and leaf.source is None and not ctx.declared_type(leaf.number):
+                    leaf.source = common
             seal(ctx, flow, base.column, Use.CARRY, doing, position)
     return Sealed(base.column, common_typmod(kinds, common))
 
@@ -322,20 +327,26 @@ def assign(ctx: Context, flow: Flow, target: Flow, name: str, position: int | No
         return
     column = target.column
     if isinstance(flow, Open):
-        known = {leaf.sealing.use for leaf in flow.leaves if leaf.sealing is not None}
-        if known == {Use.ASSIGN} and all(leaf.sealing and leaf.sealing.column == column for leaf in flow.leaves):
+        wanted = [Sealing(column, Use.ASSIGN, leaf.source, leaf.casts + flow.casts) for leaf in flow.leaves]
+        if flow.leaves and wanted == [leaf.sealing for leaf in flow.leaves]:
+            _unwrap(ctx, flow)  # stored into the same column by another branch of MERGE or ON CONFLICT
             return
     flow = current(flow, position)
     if isinstance(flow, Sealed):
         check_same(target, flow, "stored in each other", position)
-        if not _fits(flow.type, column.type):
-            raise refusals.too_wide(column, flow.type, position)
+        if not _fits(flow.column.type, column.type):
+            raise refusals.too_wide(column, flow.column.type, position)
     elif isinstance(flow, Open) and not flow.is_array:
         if flow.type is not None and not ctx.is_stored and not assignable(flow.type, column.type):
             raise refusals.not_assignable(name, column.type, flow.type, position)
         seal(ctx, flow, column, Use.ASSIGN, "stored", position)
     else:
-        raise refusals.meets_plain(column, "set to", position)
+        raise refusals.meets_plain(column, "stored", position)
+
+
+def width(column: SealedColumn) -> float:
+    """What a column can hold, compared with others of its family and domain: longer texts, finer times."""
+    return math.inf if column.type.typmod == -1 else column.type.typmod
 
 
 def _fits(source: SqlType, target: SqlType) -> bool:
@@ -375,9 +386,18 @@ def seal(
             leaf.sealing = Sealing(column, use)
             continue
         if leaf.kind is Kind.PARAM and leaf.source is None and ctx.declared_type(leaf.number):
-            raise refusals.meets_plain(column, f"{doing} a parameter of its declared type, or", position)
+            raise refusals.meets_plain(column, f"{doing} by a parameter of its declared type", position)
         chosen = Use.CARRY if use is Use.ASSIGN and leaf.needs > Scheme.RANDOM else use
-        ctx.seal(leaf, Sealing(column, chosen, leaf.source, leaf.casts, is_array))
+        leaf.is_cast = bool(flow.casts)
+        ctx.seal(leaf, Sealing(column, chosen, leaf.source, leaf.casts + flow.casts, is_array))
+    _unwrap(ctx, flow)
+
+
+def _unwrap(ctx: Context, flow: Open) -> None:
+    """Removes the casts around a reference to a column that has become sealed."""
+    for slot in reversed(flow.wraps):
+        slot.set(slot.get().arg)
+        ctx.edited = True
 
 
 def check_same(left: Sealed, right: Sealed, doing: str, position: int | None) -> None:

@@ -56,7 +56,8 @@ def different_domains(left: SealedColumn, right: SealedColumn, doing: str, posit
 def meets_plain(column: SealedColumn, doing: str, position: int | None) -> Refused:
     """A plain expression stands where only a literal, a parameter or a sealed value can stand."""
     return Refused(
-        f'column "{column.name}" is sealed and cannot be {doing} an expression that the server computes',
+        f'column "{column.name}" is sealed and cannot be {doing}: what it meets is an expression that the server '
+        "computes",
         hint="send the value as a literal or a parameter, or seal the other column in the same domain",
         position=position,
     )

@@ -8,8 +8,7 @@ Comments are no part of the tree, so none survives.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from pglast import ast, parse_sql
@@ -57,36 +56,50 @@ def render(node: ast.Node, markers: Sequence[str]) -> tuple[tuple[str, ...], tup
             "this statement uses syntax that cannot be rewritten faithfully",
             hint="It touches sealed columns, so its literals or parameters must be replaced: write it simpler",
         )
-    return _cut(text, markers, node)
+    return _cut(text, markers)
 
 
-def _cut(text: str, markers: Sequence[str], node: ast.Node) -> tuple[tuple[str, ...], tuple[int, ...]]:
+def _cut(text: str, markers: Sequence[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """In one pass over the text, split at its quotes: statements may hold many thousand literals."""
     if not markers:
         return (text,), ()
     index = {marker: number for number, marker in enumerate(markers)}
-    parts = re.split("(" + "|".join(re.escape(f"'{marker}'") for marker in markers) + ")", text)
-    order = tuple(index[part[1:-1]] for part in parts[1::2])
-    pieces = tuple(parts[0::2])
-    # Nothing else may look like a marker: each place cut out is a string constant of the tree, and none is left over.
-    constants = [value for value in _strings(node) if any(marker in value for marker in markers)]
-    remains = any(marker in piece for marker in markers for piece in pieces)
-    if remains or sorted(constants) != sorted(markers[number] for number in order) or set(order) != set(index.values()):
-        raise Refused("this statement's literals cannot be told apart from Sealwire's own marks")
-    return pieces, order
+    shared = _shared_start(min(markers), max(markers))
+    parts = text.split("'")
+    pieces: list[str] = []
+    order: list[int] = []
+    start = 0
+    for place, part in enumerate(parts):
+        number = index.get(part)
+        if number is not None and _stands_alone(parts, place):
+            pieces.append("'".join(parts[start:place]))
+            order.append(number)
+            start = place + 1
+        elif shared in part:
+            raise _mistakable()
+    if len(set(order)) != len(index):
+        raise _mistakable()
+    return (*pieces, "'".join(parts[start:])), tuple(order)
 
 
-def _strings(node: ast.Node) -> Iterable[str]:
-    """The values of all string constants of the tree."""
-    pending: list[Any] = [node]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, ast.A_Const):
-            if isinstance(item.val, ast.String) and item.val.sval is not None:
-                yield item.val.sval
-        elif isinstance(item, ast.Node):
-            pending.extend(getattr(item, slot) for slot in item)
-        elif isinstance(item, (tuple, list)):
-            pending.extend(item)
+def _shared_start(one: str, other: str) -> str:
+    different = (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    return one[: next(different, min(len(one), len(other)))]
+
+
+def _stands_alone(parts: Sequence[str], place: int) -> bool:
+    """A constant of its own has no prefix (E'', X'') and is no part of a longer constant or quoted name, whose quotes
+    would stand doubled or beside it."""
+    if not 0 < place < len(parts) - 1:
+        return False
+    before, after = parts[place - 1], parts[place + 1]
+    if not before or before[-1].isalnum() or before[-1] in '_$"':
+        return False
+    return not after.startswith('"') if after else place + 2 == len(parts)
+
+
+def _mistakable() -> Refused:
+    return Refused("this statement's literals cannot be told apart from Sealwire's own marks")
 
 
 def same(left: Any, right: Any) -> bool:

@@ -194,7 +194,7 @@ def _values(ctx: Context, statement: ast.SelectStmt, scope: Scope) -> Columns:
         if len(row) != len(rows[0]):
             raise refusals.syntax("VALUES lists must all be the same length", None)
     return [
-        (f"column{at + 1}", unify(ctx, [row[at] for row in rows], "VALUES", "mixed in VALUES with", None))
+        (f"column{at + 1}", unify(ctx, [row[at] for row in rows], "VALUES", "combined by VALUES", None))
         for at in range(len(rows[0]))
     ]
 
@@ -214,7 +214,7 @@ def _set_operation(ctx: Context, statement: ast.SelectStmt, scope: Scope, recurs
         raise refusals.syntax(f"each {name} query must have the same number of columns", None)
     columns: Columns = []
     for (column, a), (_, b) in zip(left, right, strict=True):
-        flow = unify(ctx, [a, b], name, f"combined by {name} with", None)
+        flow = unify(ctx, [a, b], name, f"combined by {name}", None)
         if recursive is not None and isinstance(a, Sealed) and not (isinstance(b, Sealed) and b.origin):
             _widen(ctx, statement.larg, len(columns), len(left))
         if not statement.all:

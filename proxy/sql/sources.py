@@ -16,7 +16,7 @@ from proxy.sql.context import Context
 from proxy.sql.conversions import common_type
 from proxy.sql.dispatch import STATEMENTS, children, plain
 from proxy.sql.flow import PLAIN, Columns, Flow, Opaque, Open, Plain, Sealed, Slot, fixed
-from proxy.sql.meeting import compare, current
+from proxy.sql.meeting import compare, current, width
 from proxy.sql.scopes import Entry, Item, JoinItem, ListItem, RelationItem, Scope
 from proxy.sql.terms import condition
 
@@ -226,7 +226,8 @@ def _merge(ctx: Context, node: ast.JoinExpr, left: Item, right: Item, name: str)
         common = common_type((first.type, second.type), "JOIN/USING", None) or first.type
         if node.jointype in _OUTER:
             same = first.type == second.type
-            return Sealed(first.column, first.type if same else common)
+            wider = max(first.column, second.column, key=width)
+            return Sealed(wider, first.type if same else common)
         kept = second if node.jointype == enums.JoinType.JOIN_RIGHT else first
         return kept if kept.type.oid == common.oid else replace(kept, type=common, origin=None)
     if isinstance(first, Sealed | Open):

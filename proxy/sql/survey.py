@@ -25,6 +25,22 @@ _CHANGES: Final = (ast.InsertStmt, ast.UpdateStmt, ast.DeleteStmt, ast.MergeStmt
 _NO_NAMES: Final[frozenset[str]] = frozenset()
 
 
+_CHILDREN: Final[dict[type, tuple[str, ...]]] = {}
+
+
+def children_of(node: ast.Node) -> tuple[str, ...]:
+    """Names of the slots that may hold nodes or lists: all but scalars and C strings."""
+    kind: Any = type(node)
+    names = _CHILDREN.get(kind)
+    if names is None:
+        names = _CHILDREN[kind] = tuple(
+            name
+            for name, info in kind.__slots__.items()
+            if (info.c_type.endswith("*") and info.c_type != "char*") or hasattr(ast, info.c_type)
+        )
+    return names
+
+
 @dataclass(slots=True)
 class Mentions:
     """What one statement names. Each list is in no particular order."""
@@ -76,7 +92,7 @@ def mentions(node: Any, catalog: Catalog, path: SearchPath) -> Mentions:
             with_clause = getattr(item, "withClause", None)
             if with_clause is not None:
                 inner = _visible(with_clause, ctes, pending)
-            for slot in item:
+            for slot in children_of(item):
                 child = getattr(item, slot)
                 if isinstance(child, (tuple, list)):
                     pending.extend((element, inner) for element in child)
@@ -173,6 +189,6 @@ def _named(node: Any) -> Iterator[ast.RangeVar]:
         if isinstance(item, ast.RangeVar):
             yield item
         elif isinstance(item, ast.Node):
-            pending.extend(getattr(item, slot) for slot in item)
+            pending.extend(getattr(item, slot) for slot in children_of(item))
         elif isinstance(item, (tuple, list)):
             pending.extend(item)

@@ -160,6 +160,9 @@ def cast(ctx: Context, node: ast.TypeCast, slot: Slot, scope: Scope) -> Flow:
             # the bytea constants of a stored definition take the type of the sealed side that they meet
             known = None if ctx.is_stored and target.family is BYTEA.family else target
             return Open(flow.leaves, known, is_direct=True)
+    if isinstance(flow, Open) and flow.is_shared and target is not None and not (flow.is_array or target.is_array):
+        casts, wraps = (*flow.casts, target), (*flow.wraps, slot)
+        return Open(flow.leaves, target, is_shared=True, casts=casts, wraps=wraps)
     use_as_plain(ctx, flow, f"cast to {name}", position)
     return Plain(target)
 
@@ -243,19 +246,19 @@ def case(ctx: Context, node: ast.CaseExpr, slot: Slot, scope: Scope) -> Flow:
             compare(ctx, "=", subject, expression(ctx, Slot(branch, "expr"), scope), position)
         results.append(expression(ctx, Slot(branch, "result"), scope))
     default: Flow = Open(()) if node.defresult is None else expression(ctx, Slot(node, "defresult"), scope)
-    return unify(ctx, [default, *results], "CASE", "mixed in CASE with", position)
+    return unify(ctx, [default, *results], "CASE", "combined by CASE", position)
 
 
 @handles(ast.CoalesceExpr)
 def coalesce(ctx: Context, node: ast.CoalesceExpr, slot: Slot, scope: Scope) -> Flow:
-    return unify(ctx, each(ctx, node, "args", scope), "COALESCE", "mixed in coalesce with", ctx.position(node.location))
+    return unify(ctx, each(ctx, node, "args", scope), "COALESCE", "combined by coalesce", ctx.position(node.location))
 
 
 @handles(ast.MinMaxExpr)
 def greatest_least(ctx: Context, node: ast.MinMaxExpr, slot: Slot, scope: Scope) -> Flow:
     position = ctx.position(node.location)
     name = "GREATEST" if node.op == enums.MinMaxOp.IS_GREATEST else "LEAST"
-    flow = unify(ctx, each(ctx, node, "args", scope), name, f"compared by {name} with", position)
+    flow = unify(ctx, each(ctx, node, "args", scope), name, f"compared by {name}", position)
     require(ctx, flow, Scheme.ORDER, f"compared by {name}", position)
     return flow
 
@@ -277,7 +280,7 @@ def _array(ctx: Context, flows: list[Flow], slot: Slot, position: int | None) ->
             kind = None if ctx.is_stored else common_typmod(kinds, common).array
             return Open(leaves, kind, is_array=True, slot=slot)
     if any(isinstance(current(flow, position), Sealed) for flow in flows):
-        flow = unify(ctx, flows, "ARRAY", "put into an array with", position)
+        flow = unify(ctx, flows, "ARRAY", "put into an array", position)
         if isinstance(flow, Sealed) and not flow.type.is_array:
             return Sealed(flow.column, flow.type.array)
         if isinstance(flow, Sealed):

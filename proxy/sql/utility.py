@@ -13,6 +13,7 @@ from pglast import ast, enums
 from proxy.errors import Refused
 from proxy.sql import ddl_derived
 from proxy.sql.changes import analyse_change
+from proxy.sql.ddl_columns import refuse_unlisted
 from proxy.sql.flow import Columns
 from proxy.sql.plan import Effect, Plan
 from proxy.sql.queries import analyse_query, openings
@@ -20,6 +21,20 @@ from proxy.sql.survey import Tree
 from proxy.sql.task import DDL_AND_PATH, Task, matters, place
 
 _UNDO: Final = Effect.TRANSACTION | Effect.SETTINGS | Effect.CATALOG
+
+
+_TAGS: Final = {
+    enums.TransactionStmtKind.TRANS_STMT_BEGIN: "BEGIN",
+    enums.TransactionStmtKind.TRANS_STMT_START: "START TRANSACTION",
+    enums.TransactionStmtKind.TRANS_STMT_COMMIT: "COMMIT",
+    enums.TransactionStmtKind.TRANS_STMT_ROLLBACK: "ROLLBACK",
+    enums.TransactionStmtKind.TRANS_STMT_SAVEPOINT: "SAVEPOINT",
+    enums.TransactionStmtKind.TRANS_STMT_RELEASE: "RELEASE",
+    enums.TransactionStmtKind.TRANS_STMT_ROLLBACK_TO: "ROLLBACK",
+    enums.TransactionStmtKind.TRANS_STMT_PREPARE: "PREPARE TRANSACTION",
+    enums.TransactionStmtKind.TRANS_STMT_COMMIT_PREPARED: "COMMIT PREPARED",
+    enums.TransactionStmtKind.TRANS_STMT_ROLLBACK_PREPARED: "ROLLBACK PREPARED",
+}
 
 
 def analysed(task: Task, node: Tree) -> Columns | None:
@@ -40,6 +55,9 @@ def analysed(task: Task, node: Tree) -> Columns | None:
             )
     if task.sealed_mention(found) is None:
         return None
+    for _, relation in found.relations:
+        if relation.kind in ("r", "p", "f") and task.carries(relation):
+            refuse_unlisted(task, relation)
     if isinstance(node, ast.SelectStmt):
         return analyse_query(task.context, node)
     return analyse_change(task.context, node)
@@ -47,9 +65,7 @@ def analysed(task: Task, node: Tree) -> Columns | None:
 
 def query(task: Task, node: Tree) -> Plan:
     """SELECT, VALUES, TABLE, and SELECT INTO, which is CREATE TABLE AS."""
-    first = node
-    while first.larg is not None:
-        first = first.larg
+    first = leftmost(node)
     if first.intoClause is not None:
         task.effects |= DDL_AND_PATH
         return ddl_derived.select_into(task, node, first)
@@ -74,15 +90,17 @@ def explain(task: Task, node: Tree) -> Plan:
         inner = inner.query
     elif isinstance(inner, ast.RefreshMatViewStmt):
         return task.forward()
-    if _into(inner):
+    if isinstance(inner, ast.SelectStmt) and (first := leftmost(inner)).intoClause is not None:
         task.effects |= DDL_AND_PATH
+        return ddl_derived.select_into(task, inner, first)
     return task.forward() if analysed(task, inner) is None else task.plan(node)
 
 
-def _into(node: Tree) -> bool:
-    while isinstance(node, ast.SelectStmt) and node.larg is not None:
+def leftmost(node: Tree) -> Tree:
+    """The first query of a set operation: the one that holds the INTO."""
+    while node.larg is not None:
         node = node.larg
-    return isinstance(node, ast.SelectStmt) and node.intoClause is not None
+    return node
 
 
 def prepare(task: Task, node: Tree) -> Plan:
@@ -130,6 +148,7 @@ def deallocate(task: Task, node: Tree) -> Plan:
 
 def transaction(task: Task, node: Tree) -> Plan:
     """ROLLBACK TO may undo DDL and settings; what the end of a transaction undoes, the session knows."""
+    task.tag = _TAGS.get(node.kind, task.tag)
     if node.kind in (
         enums.TransactionStmtKind.TRANS_STMT_ROLLBACK_TO,
         enums.TransactionStmtKind.TRANS_STMT_COMMIT_PREPARED,

@@ -11,7 +11,7 @@ from proxy.sql import refusals
 from proxy.sql.catalog import Relation
 from proxy.sql.context import Context
 from proxy.sql.dispatch import STATEMENTS, slots
-from proxy.sql.flow import PLAIN, Columns, Flow, Plain, Row, Sealed
+from proxy.sql.flow import PLAIN, Columns, Flow, Plain, Row, Sealed, Unsealed
 from proxy.sql.meeting import current, use_as_plain
 from proxy.sql.scopes import is_policied
 
@@ -37,6 +37,7 @@ def _analysed(ctx: Context, view: Relation, statement: ast.Node) -> Columns:
     stored = Context(view.definition or "", ctx.catalog, ctx.path, ctx.policy)
     stored.is_stored = True
     stored.views = ctx.views
+    stored.view_targets = ctx.view_targets
     stored.tables = ctx.tables
     try:
         columns = STATEMENTS[type(statement)](stored, statement, None)
@@ -48,7 +49,9 @@ def _analysed(ctx: Context, view: Relation, statement: ast.Node) -> Columns:
     result: Columns = []
     for attribute, flow in zip(view.attributes, flows, strict=True):
         if isinstance(flow, Sealed):
-            ctx.view_targets[view.oid, attribute.number] = flow.origin is not None
+            # through a view below, a column may be written if it may be written there
+            is_target = flow.origin is not None and ctx.view_targets.get(flow.origin, True)
+            ctx.view_targets[view.oid, attribute.number] = is_target
             flow = Sealed(flow.column, flow.type, (view.oid, attribute.number))
         elif isinstance(flow, Plain):
             flow = Plain(attribute.type)
@@ -57,6 +60,8 @@ def _analysed(ctx: Context, view: Relation, statement: ast.Node) -> Columns:
 
 
 def _stored_flow(ctx: Context, flow: Flow) -> Flow:
+    if isinstance(flow, Unsealed):
+        return flow
     flow = current(flow, None)
     if isinstance(flow, Row):
         use_as_plain(ctx, flow, "selected as a record", None)

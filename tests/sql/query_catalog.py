@@ -50,8 +50,10 @@ VIEWS: dict[str, tuple[str, list[str]]] = {
     "people": (" SELECT id AS nr,\n    email AS mail,\n    born\n   FROM customers;", ["nr", "mail", "born"]),
     "elders": (" SELECT nr,\n    mail\n   FROM people\n  WHERE (nr > 3);", ["nr", "mail"]),
     "filtered": (
-        " SELECT COALESCE((email)::bytea, '\\xe1'::bytea) AS email,\n    id\n   FROM customers\n"
-        "  WHERE ((email)::bytea = ANY (ARRAY['\\xe1'::bytea, '\\xe2'::bytea]));",
+        """ SELECT COALESCE((email)::bytea, '\\xe1'::bytea) AS email,
+    id
+   FROM customers
+  WHERE ((email)::bytea = ANY (ARRAY['\\xe1'::bytea, '\\xe2'::bytea]));""",
         ["email", "id"],
     ),
     "totals": (
@@ -116,7 +118,8 @@ class Analysed:
 def spell(sealing: Sealing, text: str) -> str:
     kinds = "::".join(str(kind) for kind in (sealing.source, *sealing.casts) if kind is not None)
     array = "[]" if sealing.is_array else ""
-    return f"{{{sealing.column.table}.{sealing.column.column}{array} {sealing.use.value} {text}{'::' + kinds if kinds else ''}}}"
+    cast = f"::{kinds}" if kinds else ""
+    return f"{{{sealing.column.table}.{sealing.column.column}{array} {sealing.use.value} {text}{cast}}}"
 
 
 def analyse(text: str, param_types: tuple[int, ...] = (), catalog: Catalog = CATALOG) -> Analysed:

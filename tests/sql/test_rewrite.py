@@ -76,14 +76,15 @@ def test_places_and_the_way_a_function_is_written_do_not_matter() -> None:
 
 def test_pieces_are_cut_at_the_marks_in_the_order_of_the_text() -> None:
     pieces, order = render(
-        parsed("SELECT * FROM t WHERE a = 'm1'::bytea AND b IN ('m0'::bytea, 'plain')"), ["m0", "m1"]
+        parsed("SELECT * FROM t WHERE a = 'mark:1:'::bytea AND b IN ('mark:0:'::bytea, 'plain')"),
+        ["mark:0:", "mark:1:"],
     )
     assert order == (1, 0)
     assert pieces == ("SELECT * FROM t WHERE a = CAST(", " AS bytea) AND b IN (CAST(", " AS bytea), 'plain')")
 
 
 def test_a_mark_that_occurs_twice_is_cut_twice() -> None:
-    pieces, order = render(parsed("SELECT 'm0', 'm0'"), ["m0"])
+    pieces, order = render(parsed("SELECT 'mark:0:', 'mark:0:'"), ["mark:0:"])
     assert order == (0, 0)
     assert len(pieces) == 3
 
@@ -91,16 +92,16 @@ def test_a_mark_that_occurs_twice_is_cut_twice() -> None:
 @pytest.mark.parametrize(
     "sql",
     [
-        "SELECT 'm0', 'x ''m0'' y'",
-        "SELECT 'm0', \"'m0'\"",
-        "SELECT 'm0' AS \"m0\"",
-        "SELECT 'm0', 'xm0'",
+        "SELECT 'mark:0:', 'x ''mark:0:'' y'",
+        "SELECT 'mark:0:', \"'mark:0:'\"",
+        "SELECT 'mark:0:' AS \"mark:0:\"",
+        "SELECT 'mark:0:', 'xmark:0:'",
         "SELECT 1",
     ],
 )
 def test_text_that_looks_like_a_mark_is_refused(sql: str) -> None:
     with pytest.raises(Refused):
-        render(parsed(sql), ["m0"])
+        render(parsed(sql), ["mark:0:"])
 
 
 def test_a_tree_too_deep_to_print_is_refused() -> None:
@@ -114,7 +115,7 @@ def test_a_tree_too_deep_to_print_is_refused() -> None:
 def test_constants_and_names_of_any_characters_survive(text: str) -> None:
     literal = "'" + text.replace("'", "''") + "'"
     name = '"' + (text.replace('"', '""') or "x") + '"'
-    node = parsed(f"SELECT {literal} AS {name} FROM {name} WHERE 'm0' = $1")
-    pieces, order = render(node, ["m0"])
+    node = parsed(f"SELECT {literal} AS {name} FROM {name} WHERE 'mark:0:' = $1")
+    pieces, order = render(node, ["mark:0:"])
     assert order == (0,)
-    assert same(parsed("'m0'".join(pieces)), node)
+    assert same(parsed("'mark:0:'".join(pieces)), node)

@@ -186,9 +186,7 @@ class Author:
             case 3:
                 return f"{one} {self.draw.choice(('<', '>='))} {seen.text}"
         if seen.column.is_text:
-            return f"{seen.text} {self.draw.choice(('', 'NOT '))}LIKE {self.draw.choice(chr(103))!r}".replace(
-                "'g'", "'genmark%'"
-            )
+            return f"{seen.text} {self.draw.choice(('', 'NOT '))}LIKE 'genmark%'"
         return f"{seen.text} BETWEEN SYMMETRIC {one} AND {other}"
 
     def _subquery_condition(self, scope: Scope, depth: int) -> str:
@@ -209,11 +207,12 @@ class Author:
     def _refusable(self, scope: Scope) -> str:
         """What a scheme does not carry; on plain columns it is simply true or false."""
         seen = self.draw.choice(scope.columns)
-        if seen.column.is_text:
-            return self.draw.choice(
-                (f"lower({seen.text}) = 'genmark a'", f"{seen.text} LIKE '%mark%'", f"{seen.text} > 'genmark'")
-            )
-        return f"{seen.text}::text = 'genmark'"
+        given = literal(seen.column.pool[0])
+        if not seen.column.is_text:
+            return f"{seen.text}::text = {given}"
+        return self.draw.choice(
+            (f"lower({seen.text}) = {given}", f"{seen.text} LIKE '%mark%'", f"{seen.text} > {given}")
+        )
 
     # -- expressions -----------------------------------------------------------------------------------------------
 
@@ -422,7 +421,8 @@ class Author:
     def _returning(self, scope: Scope) -> Part:
         if self.draw.random() < 0.3:
             return Part([])
-        return Part([" RETURNING ", Part(["*"]) if self.draw.random() < 0.3 else self._items(scope, 2)], droppable=True)
+        keyless = Scope(scope.columns)  # no window functions here
+        return Part([" RETURNING ", Part(["*"]) if self.draw.random() < 0.3 else self._items(keyless, 2)], droppable=True)
 
     def insert(self) -> Part:
         table = self.draw.choice(self.world.tables)

@@ -23,6 +23,8 @@ PATIENCE = 20.0
 """Seconds without an answer after which a statement counts as hanging."""
 FIRST_NORMAL_OID = 16384
 """FirstNormalObjectId: OIDs from here on belong to one database and are compared by the name of their type."""
+OID_ALIASES = frozenset({24, 2202, 2203, 2204, 2205, 2206, 3734, 3769, 4089, 4096})
+"""regproc ... regnamespace: in binary they are OIDs, which mean nothing in the other database."""
 FEATURE_NOT_SUPPORTED = "0A000"
 
 
@@ -137,6 +139,9 @@ class Wire:
             return prepared
         self.connection.send_describe_prepared(b"")
         described = self._collect()
+        failed = [self._result(raw) for raw in described if not isinstance(raw, tuple)]
+        if any(result.sqlstate for result in failed):
+            return Answer(tuple(failed))
         oids = [described[0].param_type(i) for i in range(described[0].nparams)] if described else []
         named = tuple(self._type(oid) for oid in oids)
         if len(oids) != len(given):
@@ -146,10 +151,13 @@ class Wire:
             formats = [pq.Format.TEXT] * len(given)
         else:
             try:
-                values = [converter.binary(p.value, oid) for p, oid in zip(given, oids, strict=True)]
+                values = [
+                    p.value and p.value.encode() if oid in OID_ALIASES else converter.binary(p.value, oid)
+                    for p, oid in zip(given, oids, strict=True)
+                ]
             except ValueError as error:  # no driver could send it either
                 return Answer((Result(sqlstate="no binary form", message=str(error)),), named)
-            formats = [pq.Format.BINARY] * len(given)
+            formats = [pq.Format.TEXT if oid in OID_ALIASES else pq.Format.BINARY for oid in oids]
         self.connection.send_query_prepared(b"", values, formats, result_format)
         return replace(self._answer(b""), parameters=named)
 

@@ -189,9 +189,9 @@ SELECT id FROM customers WHERE id = 1; SELECT nothing FROM customers; SELECT 3;
 UPDATE customers SET status = 'vip' WHERE id = 1; SELECT status FROM customers WHERE id = 1;
 --! same
 INSERT INTO people (id, email) VALUES (900, 'x@quvex.example'); DELETE FROM people WHERE email = 'x@quvex.example'; SELECT count(*) FROM people;
---! refused the second statement
+--! refused the second statement [simple]
 SELECT 1; SELECT lower(email) FROM customers;
---! refused the first statement
+--! refused the first statement [simple]
 SELECT lower(email) FROM customers; SELECT 1;
 
 --# Can never be safe

@@ -1,7 +1,7 @@
 """The corpus format: plain .sql files by theme, each statement under a tag line that says what should come out.
 
     --! theme Joins                      first line of every file
-    --! stateful                         optional: the file consists of scripts that run in order, each on new connections
+    --! stateful                         optional: the file consists of scripts, each run in order on new connections
     --# Inner joins                      the construct, a row of docs/sql-support.md
     --! same                             PostgreSQL's answer; or `refused why`, or `error SQLSTATE`
     --$ text ann@example.com             a parameter: its declared type (? for undeclared) and value (NULL for none)

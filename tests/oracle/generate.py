@@ -240,7 +240,7 @@ class Author:
             partition = f"PARTITION BY {by.text} " if by is not None and self.draw.random() < 0.5 else ""
             if self.draw.random() < 0.5:
                 return (
-                    f"{self.draw.choice(('lag', 'lead', 'first_value'))}({seen.text}) OVER ({partition}ORDER BY {keys})",
+                    f"{self.draw.choice(('lag', 'lead'))}({seen.text}) OVER ({partition}ORDER BY {keys})",
                     column,
                 )
             return f"row_number() OVER ({partition}ORDER BY {keys})", None
@@ -294,7 +294,7 @@ class Author:
             pairs = [
                 (one, other) for one in scope.columns for other in added.columns
                 if one.column.domain == other.column.domain and one.column.search in ("equality", "order", "plain")
-                and (one.column.type == other.column.type or one.column.is_text and other.column.is_text and one.column.sealed)
+                and (one.column.type == other.column.type or _both_sealed_text(one.column, other.column))
             ]  # fmt: skip
             one, other = self.draw.choice(pairs)
             extra = []
@@ -422,7 +422,8 @@ class Author:
         if self.draw.random() < 0.3:
             return Part([])
         keyless = Scope(scope.columns)  # no window functions here
-        return Part([" RETURNING ", Part(["*"]) if self.draw.random() < 0.3 else self._items(keyless, 2)], droppable=True)
+        items = Part(["*"]) if self.draw.random() < 0.3 else self._items(keyless, 2)
+        return Part([" RETURNING ", items], droppable=True)
 
     def insert(self) -> Part:
         table = self.draw.choice(self.world.tables)
@@ -519,11 +520,15 @@ class Author:
         both = Scope([Seen(f"{a}.{c.name}", c) for a, t in (("t", table), ("f", other)) for c in t.columns], [])
         alike = [c.name for c in table.columns[2:] if c.name != table.unique and any(o == c for o in other.columns)]
         column = self.draw.choice(alike) if alike else "k"
+        name, value = (column, f"f.{column}") if column != "k" else ("e", "NULL")
         matched = self.draw.choice((f"UPDATE SET {column} = f.{column}", "DELETE", "DO NOTHING"))
         return Part([
             f"MERGE INTO {table.qualified} AS t USING {other.qualified} f ON t.id = f.id",
             Part([f" AND {self.condition(both, 1)}"], droppable=True), " WHEN MATCHED",
             Part([f" AND {self.condition(both, 1)}"], droppable=True), f" THEN {matched}",
-            Part([f" WHEN NOT MATCHED THEN INSERT (id, k, {column if column != 'k' else 'e'}) VALUES (f.id + 900, f.k, "
-                  f"{f'f.{column}' if column != 'k' else 'NULL'})"], droppable=True),
+            Part([f" WHEN NOT MATCHED THEN INSERT (id, k, {name}) VALUES (f.id + 900, f.k, {value})"], droppable=True),
         ])  # fmt: skip
+
+
+def _both_sealed_text(one: Column, other: Column) -> bool:
+    return one.sealed and one.is_text and other.sealed and other.is_text

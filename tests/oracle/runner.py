@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 CORPUS = Path(__file__).parent / "corpus"
 GAPS = Path(__file__).parent / "gaps.txt"
 
+END_OTHERS = (
+    "SELECT pg_catalog.pg_terminate_backend(pid)::text FROM pg_catalog.pg_stat_activity"
+    " WHERE datname = pg_catalog.current_database() AND pid <> pg_catalog.pg_backend_pid() AND xact_start IS NOT NULL"
+)
 SCRATCH = ("DROP SCHEMA IF EXISTS scratch CASCADE", "CREATE SCHEMA scratch")
 
 
@@ -87,6 +91,17 @@ class Pair:
         self.plain.renew()
         self.sealed.renew()
 
+    def make_scratch(self) -> None:
+        """An empty schema `scratch` on both sides, whatever sessions a script that went wrong has left behind."""
+        for wire in (self.plain, self.sealed):
+            for statement in SCRATCH:
+                try:
+                    wire.command(statement)
+                except Broken:
+                    self._behind.values(END_OTHERS)
+                    wire.renew()
+                    wire.command(statement)
+
     def judge(self, case: Case, mode: Mode) -> Verdict:
         """One statement in one mode, inside a transaction that is rolled back where it may write."""
         if not case.shape.writes:
@@ -144,9 +159,7 @@ def _run_script(script: list[Entry], pair: Pair, version: int) -> list[Finding]:
     findings = {entry.key: Finding(entry, {}) for entry in script if "pg18" not in entry.options or version >= 18}
     for mode in (Mode.SIMPLE, Mode.TEXT, Mode.BINARY, Mode.PARAMETERS):
         pair.renew()
-        for wire in (pair.plain, pair.sealed):
-            for statement in SCRATCH:
-                wire.command(statement)
+        pair.make_scratch()
         blocked: Verdict | None = None
         for entry in (finding.entry for finding in findings.values()):
             case = entry.case(copied(pair.converter, entry))

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - rows read better as rows
 """The rows of the shop, the same in every run, and the canaries among them.
 
 Values of sealed columns carry marks that occur nowhere else, neither in plain columns nor in statements about them: a

@@ -1,7 +1,7 @@
 """The generated corpus: random worlds and statements, compared like the written ones. Nothing may be wrong.
 
-SEALWIRE_ORACLE_SEED repeats a run, SEALWIRE_ORACLE_STATEMENTS makes it longer. A finding is shrunk by leaving parts of the
-statement out, and reported with its seed.
+SEALWIRE_ORACLE_SEED repeats a run, SEALWIRE_ORACLE_STATEMENTS makes it longer. A finding is shrunk by leaving parts
+of the statement out, and reported with its seed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The oracle: one statement on a plain database and on the sealed one, and the comparison of the two answers.
 
-The statements go through libpq itself (`psycopg.pq`), so that everything an application could see is seen: column names,
-type OIDs and modifiers, formats, raw values, command tags, SQLSTATEs, hints, COPY data, parameter types.
+The statements go through libpq itself (`psycopg.pq`), so that everything an application could see is seen: column
+names, type OIDs and modifiers, formats, raw values, command tags, SQLSTATEs, hints, COPY data, parameter types.
 
 A `Verdict` is `same`, `refused` (0A000 with a hint, where PostgreSQL itself did not say 0A000) or `wrong`.
 """
@@ -19,7 +19,7 @@ from psycopg import pq
 
 from tests.support.statements import Parametrized, Shape
 
-PATIENCE = 20.0
+PATIENCE = 10.0
 """Seconds without an answer after which a statement counts as hanging."""
 FIRST_NORMAL_OID = 16384
 """FirstNormalObjectId: OIDs from here on belong to one database and are compared by the name of their type."""

@@ -71,8 +71,8 @@ def _orders(statement: Any) -> bool:
 
 
 def parametrized(sql: str) -> Parametrized | None:
-    """The statement with every literal in an expression turned into $1, $2, ...; None where there is none, or where it is
-    not one statement of a kind that takes parameters.
+    """The statement with every literal in an expression turned into $1, $2, ...; None where there is none, or where
+    it is not one statement of a kind that takes parameters.
 
     What is no expression stays: ORDER BY 1, modifiers of types, options. A typed literal (date '2024-01-01') becomes a
     cast of a parameter.

@@ -33,8 +33,8 @@ simple and the extended protocol, with text and binary results, and with its lit
 
 The statements are in `tests/oracle/corpus`, by theme. Order on text is bytewise, as under `COLLATE "C"`.
 """
-GAPS_HEAD = """# Statements that should run and are refused. Written by `python -m tests.oracle.report`; the tests fail when a
-# line is missing, and when a gap that is listed has been closed. Key, two spaces, the statement's first words.
+GAPS_HEAD = """# Statements that should run and are refused. Written by `python -m tests.oracle.report`; the tests fail
+# when a line is missing, and when a gap that is listed has been closed. Key, two spaces, the first words.
 """
 
 

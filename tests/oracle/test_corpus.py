@@ -13,6 +13,8 @@ from tests.oracle.runner import CORPUS, copied, plain_scripts
 from tests.support.oracle import Wire
 from tests.support.servers import Server, fresh_database
 
+pytestmark = pytest.mark.oracle
+
 
 @pytest.fixture(scope="module")
 def shop(server: Server) -> Iterator[Wire]:

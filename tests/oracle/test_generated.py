@@ -18,6 +18,8 @@ from tests.support.oracle import Case, Mode, Outcome, Verdict, Wire
 from tests.support.servers import Server
 from tests.support.statements import parametrized, shape_of
 
+pytestmark = pytest.mark.oracle
+
 SEED = int(os.environ.get("SEALWIRE_ORACLE_SEED") or random.SystemRandom().randrange(10**9))
 STATEMENTS = int(os.environ.get("SEALWIRE_ORACLE_STATEMENTS", "2600"))
 """On each server."""

@@ -16,6 +16,8 @@ from tests.oracle.rig import Rig
 from tests.oracle.runner import CORPUS, summarize
 from tests.support.servers import Server
 
+pytestmark = pytest.mark.oracle
+
 
 @pytest.fixture(scope="module")
 def shop(server: Server) -> Iterator[Rig]:

@@ -36,8 +36,8 @@ _RELOAD = "Now let every proxy reload (SIGHUP)."
 @keys_app.command("list")
 def list_(config: ConfigFile, keyset: Keyset = "", as_json: Json = False) -> int:
     """Show the data keys. Needs no master key."""
-    loaded, keys = _read(config, keyset)
-    reports = list_keys(keys, _domains(loaded, keyset))
+    _, keys = _read(config, keyset)
+    reports = list_keys(keys)
     if as_json:
         typer.echo(json.dumps([_data(report) for report in reports], indent=2))
     else:

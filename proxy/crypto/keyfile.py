@@ -83,7 +83,7 @@ class KeyFile(_Strict):
     domains: dict[str, KeyId] = {}
     """Domain -> the key that seals its values, where that is not (or must not become) the primary."""
     next: dict[str, KeyId] = {}
-    """Domain -> the key that its values are to be sealed under again, where that is not the primary."""
+    """Domain -> the key that its values are to be sealed under again, since a rotation."""
 
     def entry(self, key_id: int) -> KeyEntry | None:
         return next((entry for entry in self.keys if entry.id == key_id), None)

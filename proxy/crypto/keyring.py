@@ -79,12 +79,9 @@ class Keyring:
         return self._file.domains.get(domain, self.primary)
 
     def next_key(self, domain: str) -> int | None:
-        """Id of the key that the values of `domain` are to be sealed under again; None: they are where they belong.
-
-        It is the key that a rotation of the domain made, or else the primary.
-        """
-        wanted = self._file.next.get(domain, self.primary)
-        return None if wanted == self.sealing_key(domain) else wanted
+        """Id of the key that the values of `domain` are to be sealed under again, since a rotation; None: there is
+        nothing to do."""
+        return self._file.next.get(domain)
 
     def pin(self, domain: str, key_id: int) -> None:
         """From now on, values of `domain` are sealed under `key_id`: in the file at once, and in what `sealer` gives.
@@ -96,6 +93,8 @@ class Keyring:
 
         def change(file: KeyFile) -> KeyFile:
             waiting = {name: key for name, key in file.next.items() if (name, key) != (domain, key_id)}
+            if (entry := file.entry(key_id)) is None or entry.state == "retired":
+                raise KeyringError(f"key {key_id} is retired", path=self._path)
             return file.model_copy(update={"domains": file.domains | {domain: key_id}, "next": waiting})
 
         changed = edit_keyfile(self._path, change)

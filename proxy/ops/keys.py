@@ -15,8 +15,6 @@ from proxy.errors import KeyringError
 from proxy.ops.catalog import quote_ident
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from proxy.ops.database import Connection
 
 
@@ -60,20 +58,14 @@ class KeyReport:
     """Domains that are to be resealed under it."""
 
 
-def list_keys(keys: Keys, domains: Mapping[str, bool]) -> list[KeyReport]:
-    """The keys of the keyring, in the file's order; no master key is needed. `domains` as rotation.domains_of."""
+def list_keys(keys: Keys) -> list[KeyReport]:
+    """The keys of the keyring, in the file's order; no master key is needed."""
     file = read_keyfile(keys.keyring)
-    primary = file.primary.id
-    waiting = {
-        domain: file.next.get(domain, primary)
-        for domain, compared in domains.items()
-        if compared and file.domains.get(domain, primary) != file.next.get(domain, primary)
-    } | file.next
     return [
         KeyReport(
             entry,
             tuple(sorted(domain for domain, key in file.domains.items() if key == entry.id)),
-            tuple(sorted(domain for domain, key in waiting.items() if key == entry.id)),
+            tuple(sorted(domain for domain, key in file.next.items() if key == entry.id)),
         )
         for entry in file.keys
     ]

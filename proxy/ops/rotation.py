@@ -97,23 +97,26 @@ def rotate(
 
 
 def _promoted(file: KeyFile, key_id: int, domains: Mapping[str, bool]) -> KeyFile:
-    """Key `key_id` is primary; domains whose values are compared stay pinned to what seals them now."""
+    """Key `key_id` is primary; domains whose values are compared stay pinned to what seals them now, and wait."""
     before = file.primary.id
     pins = {domain: key for domain, key in file.domains.items() if domains.get(domain, True)}
+    waiting = {domain: key for domain, key in file.next.items() if domain not in domains}
     for domain, compared in domains.items():
-        if compared:
-            pins.setdefault(domain, before)
+        if compared and pins.setdefault(domain, before) != key_id:
+            waiting[domain] = key_id
     states = {before: "active", key_id: "primary"}
     entries = tuple(entry.model_copy(update={"state": states.get(entry.id, entry.state)}) for entry in file.keys)
-    waiting = {domain: key for domain, key in file.next.items() if domain not in domains}
     return file.model_copy(update={"keys": entries, "domains": pins, "next": waiting})
 
 
 def _moved(file: KeyFile, key_id: int, domains: Mapping[str, bool]) -> KeyFile:
     """`domains` alone go to key `key_id`: at once, or when they are resealed."""
     now = {domain: key_id for domain, compared in domains.items() if not compared}
-    later = {domain: key_id for domain, compared in domains.items() if compared}
-    return file.model_copy(update={"domains": file.domains | now, "next": file.next | later})
+    waiting = {domain: key for domain, key in file.next.items() if domain not in domains}
+    for domain, compared in domains.items():
+        if compared and file.domains.get(domain, file.primary.id) != key_id:
+            waiting[domain] = key_id
+    return file.model_copy(update={"domains": file.domains | now, "next": waiting})
 
 
 def retire(keys: Keys, key_id: int, *, holders: Collection[str] | None, force: bool = False) -> KeyEntry:

@@ -17,6 +17,7 @@ from proxy.cli.check import check
 from proxy.cli.demo import demo
 from proxy.cli.init import init
 from proxy.cli.keys import keys_app
+from proxy.cli.scan import scan
 from proxy.cli.serve import serve
 from proxy.errors import SealwireError
 
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(init)
 app.command()(check)
+app.command()(scan)
 app.command()(demo)
 app.add_typer(keys_app)
 

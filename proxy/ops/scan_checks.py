@@ -272,7 +272,8 @@ _SECRET_FORMS: Final = re.compile(
       | (?:sk|pk|rk)_(?:live|test)_\w{10,} | whsec_\w{10,} | gh[pousr]_\w{20,} | github_pat_\w{20,} | glpat-[\w-]{16,}
       | (?:AKIA|ASIA)[A-Z0-9]{16} | AIza[\w-]{30,} | ya29\.[\w-]{20,} | xox[abeoprs]-[\w-]{10,}
       | SG\.[\w-]{16,}\.[\w-]{16,} | npm_\w{30,} | pypi-\w{16,} | hvs\.[\w-]{20,} | dop_v1_\w{40,} | sk-[\w-]{20,}
-      | EAA\w{30,} | eyJ[\w-]{8,}\.eyJ[\w-]{4,}\.[\w-]* | -----BEGIN[ ][A-Z ]*PRIVATE[ ]KEY-----(?:.|\n)* | AGE-SECRET-KEY-\w+""",
+      | EAA\w{30,} | eyJ[\w-]{8,}\.eyJ[\w-]{4,}\.[\w-]* | -----BEGIN[ ][A-Z ]*PRIVATE[ ]KEY-----(?:.|\n)*
+      | AGE-SECRET-KEY-\w+""",
     re.VERBOSE,
 )
 _OPAQUE: Final = re.compile(r"[A-Za-z0-9+/_=.-]{20,}")

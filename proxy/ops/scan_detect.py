@@ -68,7 +68,7 @@ def _named(sample: Sample, kind: str) -> str | None:
     hits = phrases & KINDS[kind]
     if not hits or (set(words) & NOT[kind]):
         return None
-    return max(hits, key=len)
+    return max(sorted(hits), key=len)
 
 
 def _share(values: Sequence[str], matches: Callable[[str], bool]) -> float:

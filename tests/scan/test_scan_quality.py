@@ -19,7 +19,7 @@ from tests.support.servers import Server
 
 ROOT = Path(__file__).parents[2]
 CHINOOK_FOLDER = Path(os.environ.get("SEALWIRE_CHINOOK", ROOT.parent / "shared" / "chinook"))
-ROWS = 150
+ROWS = 100
 RECALL = 0.95
 PRECISION = 0.90
 

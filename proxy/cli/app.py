@@ -32,9 +32,9 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(init)
 app.command()(check)
-app.command()(scan)
 app.command()(demo)
 app.add_typer(keys_app)
+app.command()(scan)
 
 
 def _show_version(wanted: bool) -> None:

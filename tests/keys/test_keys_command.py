@@ -1,4 +1,4 @@
-"""`sealwire keys` and `sealwire scan` from the outside: what they print, their exit codes, and one line for mistakes."""
+"""`sealwire keys` and `sealwire scan` from the outside: what they print, exit codes, one line for mistakes."""
 
 from __future__ import annotations
 

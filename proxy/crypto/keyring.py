@@ -118,6 +118,12 @@ class Keyring:
             found = self._gcm_keys[key_id, domain] = GcmKey(self.data_key(key_id), key_id, domain)
         return found
 
+    def take_over_counts(self, before: Keyring) -> None:
+        """Goes on counting the messages that `before`, the same keyring as it was, has sealed."""
+        for (key_id, domain), key in before._gcm_keys.items():  # one of its own kind
+            if self._data_keys.get(key_id) == before._data_keys[key_id]:
+                self._gcm_keys[key_id, domain] = key
+
     def _require_live(self, key_id: int) -> None:
         if key_id not in self._data_keys:
             state = "is retired" if key_id in self.keys else "is not in the keyring"
@@ -143,6 +149,8 @@ class Keyrings:
 
     def __init__(self, keyrings: Mapping[str, Keyring]) -> None:
         self._keyrings = dict(keyrings)
+        self.generation = 0
+        """Counts the reloads: sealers that were given out under another one may seal under a key of yesterday."""
 
     def __repr__(self) -> str:
         return f"Keyrings({self._keyrings!r})"
@@ -150,13 +158,17 @@ class Keyrings:
     @classmethod
     def load(cls, config: Config) -> Keyrings:
         """`keys` and all `keysets` of `config`, unwrapped. Raises KeyringError, which names the keyset."""
-        keyrings = {}
-        for name, keys in config.all_keys.items():
-            try:
-                keyrings[name] = Keyring.load(keys.keyring, make_provider(keys))
-            except KeyringError as error:
-                raise KeyringError(f"keyset {name}: {error}" if name else str(error)) from None
-        return cls(keyrings)
+        return cls(_load_all(config))
+
+    def reload(self, config: Config) -> None:
+        """Takes the keyrings as they are now, all of them or none. Raises KeyringError; then what was there stays,
+        so a key store that is lost does not stop a proxy that runs."""
+        fresh = _load_all(config)
+        for name, keyring in fresh.items():
+            if (before := self._keyrings.get(name)) is not None:
+                keyring.take_over_counts(before)
+        self._keyrings = fresh
+        self.generation += 1
 
     def keyring(self, keyset: str = "") -> Keyring:
         """The keyring of `keyset`; "" is that of the section `keys`. Raises KeyError."""
@@ -168,6 +180,16 @@ class Keyrings:
         if found is None:
             raise ConfigError(f"unknown keyset {column.keyset!r}", line=column.line or None, key=column.name)
         return found.sealer(column, key_id=key_id)
+
+
+def _load_all(config: Config) -> dict[str, Keyring]:
+    keyrings = {}
+    for name, keys in config.all_keys.items():
+        try:
+            keyrings[name] = Keyring.load(keys.keyring, make_provider(keys))
+        except KeyringError as error:
+            raise KeyringError(f"keyset {name}: {error}" if name else str(error)) from None
+    return keyrings
 
 
 def unwrap_entry(path: Path, entry: KeyEntry, provider: MasterKeyProvider) -> bytes:

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from proxy.config import Config, Policy, load_config, load_policy
-from proxy.crypto import Keyrings
+from proxy.crypto import Keyrings, parse_header
 from proxy.errors import CannotOpen, ConfigError, KeyringError
 from proxy.ops.keys import prepare_keys
+from proxy.ops.rotation import rotate
 
 KEYSETS = """
 keysets:
@@ -148,3 +149,36 @@ def test_a_keyset_that_does_not_open_is_named(tmp_path: Path) -> None:
     prepare_keys(config.keys)
     with pytest.raises(KeyringError, match=r"^keyset north: .*north\.json: keyring does not exist"):
         Keyrings.load(config)
+
+
+def test_a_reload_takes_over_what_changed_and_goes_on_counting(tmp_path: Path) -> None:
+    config = config_of(tmp_path, "")
+    prepare_keys(config.keys)
+    keyrings = Keyrings.load(config)
+    (column,) = policy_of(tmp_path, "shop:\n  public.a:\n    x: {type: text}\n").columns
+    before = keyrings.keyring()
+    value = keyrings.sealer(column).seal(b"value")
+    counted = before.gcm_key(before.primary, column.domain)
+    done = rotate(config.keys, {column.domain: False}, name="second")
+
+    keyrings.reload(config)
+    assert keyrings.generation == 1
+    after = keyrings.keyring()
+    assert after.primary == done.key.id
+    assert after.gcm_key(before.primary, column.domain) is counted
+    assert keyrings.sealer(column).open(value) == b"value"
+    assert parse_header(keyrings.sealer(column).seal(b"value"))[1] == done.key.id
+
+
+def test_a_key_store_that_is_lost_at_a_reload_leaves_what_was_there(tmp_path: Path) -> None:
+    config = config_of(tmp_path, "keysets:\n  north: {master_key: north.key}\n")
+    for keys in config.all_keys.values():
+        prepare_keys(keys)
+    keyrings = Keyrings.load(config)
+    rotate(config.keys, {}, name="second")
+    before = keyrings.keyring(), keyrings.keyring("north")
+    (tmp_path / "north.key").unlink()
+    with pytest.raises(KeyringError, match=r"^keyset north: .*north\.key: master key file does not exist"):
+        keyrings.reload(config)
+    assert (keyrings.keyring(), keyrings.keyring("north")) == before
+    assert keyrings.generation == 0

@@ -52,26 +52,29 @@ def env_scene(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     yield Scene(lambda: EnvProvider("MASTER_A"), lambda: EnvProvider("MASTER_B"))
 
 
-@contextlib.contextmanager
-def aws_scene(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    boto3 = importlib.import_module("boto3")
-    server_module = importlib.import_module("moto.server")
-    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+@pytest.fixture(scope="session")
+def moto() -> Iterator[str]:
+    """The URL of moto's server, which plays AWS."""
+    server = importlib.import_module("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
         host, port = server.get_host_and_port()
-        monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", f"http://{host}:{port}")
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        monkeypatch.setenv("AWS_CONFIG_FILE", str(folder / "none"))
-        monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
-        kms = boto3.client("kms", region_name="eu-central-1")
-        arns = [kms.create_key()["KeyMetadata"]["Arn"] for _ in range(2)]
-        kms.close()
-        yield Scene(lambda: AwsKmsProvider(arns[0]), lambda: AwsKmsProvider(arns[1]))
+        yield f"http://{host}:{port}"
     finally:
         server.stop()
+
+
+@contextlib.contextmanager
+def aws_scene(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(folder / "none"))
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    kms = importlib.import_module("boto3").client("kms", region_name="eu-central-1")
+    arns = [kms.create_key()["KeyMetadata"]["Arn"] for _ in range(2)]
+    kms.close()
+    yield Scene(lambda: AwsKmsProvider(arns[0]), lambda: AwsKmsProvider(arns[1]))
 
 
 @contextlib.contextmanager
@@ -169,6 +172,8 @@ SCENES = {
 def scene(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     if request.param == "pkcs11":
         request.getfixturevalue("softhsm")
+    if request.param == "aws-kms":
+        monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", request.getfixturevalue("moto"))
     with SCENES[request.param](tmp_path, monkeypatch) as made:
         yield made
 

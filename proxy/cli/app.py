@@ -17,6 +17,8 @@ from proxy.cli.check import check
 from proxy.cli.demo import demo
 from proxy.cli.explain import explain
 from proxy.cli.init import init
+from proxy.cli.keys import keys_app
+from proxy.cli.scan import scan
 from proxy.cli.serve import serve
 from proxy.errors import SealwireError
 
@@ -33,6 +35,8 @@ app.command()(init)
 app.command()(check)
 app.command()(explain)
 app.command()(demo)
+app.add_typer(keys_app)
+app.command()(scan)
 
 
 def _show_version(wanted: bool) -> None:

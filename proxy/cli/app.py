@@ -16,10 +16,15 @@ from proxy import __version__
 from proxy.cli.check import check
 from proxy.cli.demo import demo
 from proxy.cli.init import init
+from proxy.cli.reseal import reseal
+from proxy.cli.seal import seal
 from proxy.cli.serve import serve
+from proxy.cli.unseal import unseal
 from proxy.errors import SealwireError
+from proxy.ops.life.fill import Stopped
 
 COULD_NOT: Final = 2
+INTERRUPTED: Final = 130
 
 app = typer.Typer(
     name="sealwire",
@@ -30,6 +35,9 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(init)
 app.command()(check)
+app.command()(seal)
+app.command()(unseal)
+app.command()(reseal)
 app.command()(demo)
 
 
@@ -54,6 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = typer.main.get_command(app)
     try:
         code = command.main(args=arguments, prog_name="sealwire", standalone_mode=False)
+    except Stopped as stopped:
+        _complain(str(stopped))
+        return INTERRUPTED
     except SealwireError as error:
         return _complain(str(error))
     except typer.TyperException as error:

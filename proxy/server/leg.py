@@ -1,0 +1,149 @@
+"""One side of a connection: a transport that is read only when asked, and that tells when it is full.
+
+Before a relay is attached the leg is read with `receive()`, one piece at a time; afterwards it calls back. Either way
+it never holds more than what one read brought in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Final, Protocol, cast
+
+WRITE_HIGH_WATER: Final = 256 * 1024
+"""Bytes queued for one peer above which the other is not read. Also about what one read brings in on uvloop."""
+
+
+class LegOwner(Protocol):
+    """What a relay wants to be told about one of its legs."""
+
+    def leg_data(self, leg: Leg, data: bytes) -> None: ...
+    def leg_eof(self, leg: Leg) -> None: ...
+    def leg_lost(self, leg: Leg) -> None: ...
+    def leg_flow(self, leg: Leg) -> None:
+        """`leg.full` has changed."""
+
+
+class Leg(asyncio.Protocol):
+    """The asyncio protocol of one side. `lost` is done when its transport is closed."""
+
+    def __init__(self) -> None:
+        self.full = False
+        self.eof = False
+        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._transport: asyncio.Transport | None = None
+        self._owner: LegOwner | None = None
+        self._reading = True
+        self._write_ended = False
+        self._received = bytearray()
+        self._waiter: asyncio.Future[None] | None = None
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        if self._transport is None:
+            raise RuntimeError("the leg is not connected")
+        return self._transport
+
+    @property
+    def queued(self) -> int:
+        """Bytes written and not yet taken by the peer's kernel."""
+        return 0 if self.lost.done() else self.transport.get_write_buffer_size()
+
+    # -- used by the relay ---------------------------------------------------------------------------------------------
+
+    async def receive(self) -> bytes:
+        """The next bytes, at least one, or b"" when the peer has ended. Only before `attach`."""
+        if not self._received and not self.eof:
+            self._waiter = asyncio.get_running_loop().create_future()
+            self.set_reading(True)
+            await self._waiter
+        data = bytes(self._received)
+        self._received.clear()
+        return data
+
+    def attach(self, owner: LegOwner) -> None:
+        """From here on `owner` is told. What was received before is delivered first."""
+        self._owner = owner
+        if self._received:
+            data = bytes(self._received)
+            self._received.clear()
+            owner.leg_data(self, data)
+        if self.eof:
+            owner.leg_eof(self)
+        if self.lost.done():
+            owner.leg_lost(self)
+
+    def set_reading(self, wanted: bool) -> None:
+        """Start or stop reading. Idempotent; nothing is lost, the peer's kernel waits."""
+        if wanted == self._reading or self.lost.done() or self.transport.is_closing():
+            return
+        self._reading = wanted
+        if wanted:
+            self.transport.resume_reading()
+        else:
+            self.transport.pause_reading()
+
+    def write(self, pieces: Iterable[bytes]) -> None:
+        """Queue; what is written to a closed leg, or behind its end, goes nowhere."""
+        if not (self._write_ended or self.transport.is_closing()):
+            self.transport.writelines(pieces)
+
+    def write_eof(self) -> bool:
+        """End the writing direction and keep reading. False: this transport (TLS) cannot, nothing was done."""
+        if self.transport.is_closing() or not self.transport.can_write_eof():
+            return False
+        self._write_ended = True
+        self.transport.write_eof()
+        return True
+
+    def close(self) -> None:
+        """Send what is queued, then close."""
+        self.transport.close()
+
+    def abort(self) -> None:
+        """Close at once; what is queued is dropped."""
+        self.transport.abort()
+
+    # -- called by the loop --------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
+
+    def data_received(self, data: bytes) -> None:
+        if self._owner is not None:
+            self._owner.leg_data(self, data)
+            return
+        self._received += data
+        self.set_reading(False)
+        self._wake()
+
+    def eof_received(self) -> bool:
+        self.eof = True
+        self._wake()
+        if self._owner is not None:
+            self._owner.leg_eof(self)
+        return self._transport is not None and self._transport.can_write_eof()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.eof = True
+        self._wake()
+        if not self.lost.done():
+            self.lost.set_result(None)
+        if self._owner is not None:
+            self._owner.leg_lost(self)
+
+    def pause_writing(self) -> None:
+        self._set_full(True)
+
+    def resume_writing(self) -> None:
+        self._set_full(False)
+
+    def _set_full(self, full: bool) -> None:
+        self.full = full
+        if self._owner is not None:
+            self._owner.leg_flow(self)
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

@@ -1,0 +1,142 @@
+"""The proxy as a program: one process or several, commands by signal, readiness, exit code.
+
+SIGHUP    read columns.yaml and the certificates again
+SIGTERM   stop accepting, let transactions finish for the grace period; the second time: end at once
+SIGINT    end at once
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import signal
+import socket
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+import structlog
+import uvloop
+
+from proxy.config import Config
+from proxy.server import listener
+from proxy.server.edge import Edge
+from proxy.server.supervisor import READY, Command, Supervisor
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+
+class MakeEdge(Protocol):
+    """Makes a process's edge over sockets that are bound."""
+
+    def __call__(self, sockets: list[socket.socket]) -> Edge: ...
+
+
+def run(
+    config: Config,
+    make_edge: MakeEdge,
+    reload_policy: Callable[[], object],
+    *,
+    workers: int,
+    grace: float,
+    sealed_columns: int,
+) -> int:
+    """Listen, serve until told to stop, and return the exit code. Main thread only. Raises ConfigError.
+
+    `make_edge` is called in each process that serves; `reload_policy` in each process, the parent of workers included,
+    when columns.yaml is to be read again. It logs what went wrong and does not raise.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold keys and plaintext
+    sockets = listener.bind(config, shared_port=workers > 1)
+    announce = partial(_announce, config, sockets, workers, sealed_columns)
+    try:
+        if workers == 1:
+            return _serve(make_edge(sockets), reload_policy, grace, announce, None)
+        work = partial(_work, make_edge, reload_policy, grace, sockets)
+        return Supervisor(work, workers, on_ready=announce, on_reload=reload_policy).run()
+    finally:
+        listener.release(sockets)
+
+
+def _work(
+    make_edge: MakeEdge,
+    reload_policy: Callable[[], object],
+    grace: float,
+    sockets: list[socket.socket],
+    control: socket.socket,
+) -> int:
+    """A worker process: TCP sockets of its own on the port that the parent holds, or the parent's Unix socket."""
+    if sockets[0].family != socket.AF_UNIX:
+        reserved, sockets = sockets, listener.bind_shared(sockets)
+        listener.close_all(reserved)
+    return _serve(make_edge(sockets), reload_policy, grace, partial(control.send, READY), control)
+
+
+def _serve(
+    edge: Edge,
+    reload_policy: Callable[[], object],
+    grace: float,
+    on_ready: Callable[[], object],
+    control: socket.socket | None,
+) -> int:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve_until_told(edge, reload_policy, grace, on_ready, control))
+    return 0
+
+
+async def _serve_until_told(
+    edge: Edge,
+    reload_policy: Callable[[], object],
+    grace: float,
+    on_ready: Callable[[], object],
+    control: socket.socket | None,
+) -> None:
+    """Serve until told to stop and until all connections are closed."""
+    loop = asyncio.get_running_loop()
+    commands: asyncio.Queue[Command] = asyncio.Queue()
+    loop.add_signal_handler(signal.SIGHUP, commands.put_nowait, Command.RELOAD)
+    loop.add_signal_handler(signal.SIGTERM, commands.put_nowait, Command.DRAIN)
+    if control is None:
+        loop.add_signal_handler(signal.SIGINT, commands.put_nowait, Command.STOP)
+    else:
+        control.setblocking(False)
+        loop.add_reader(control, _hear_parent, control, commands)
+    await edge.start()
+    on_ready()
+
+    stopping: list[asyncio.Task[None]] = []
+    while not any(task.done() for task in stopping):
+        next_command = loop.create_task(commands.get())
+        await asyncio.wait((next_command, *stopping), return_when=asyncio.FIRST_COMPLETED)
+        if not next_command.done():
+            next_command.cancel()
+            break
+        command = next_command.result()
+        # Without a parent that counts, a second SIGTERM means: now.
+        if command is Command.DRAIN and stopping and control is None:
+            command = Command.STOP
+        if command is Command.RELOAD:
+            reload_policy()
+            edge.reload_tls()
+        elif command is Command.STOP or not stopping:
+            _log.info("stopping", at_once=command is Command.STOP, connections=len(edge.connections))
+            stopping.append(loop.create_task(edge.shutdown(grace if command is Command.DRAIN else 0)))
+    await asyncio.gather(*stopping)
+    _log.info("stopped")
+
+
+def _hear_parent(control: socket.socket, commands: asyncio.Queue[Command]) -> None:
+    try:
+        said = control.recv(64)
+    except OSError:
+        said = b""
+    if not said:  # the parent is gone
+        asyncio.get_running_loop().remove_reader(control)
+        commands.put_nowait(Command.STOP)
+    for byte in said:
+        commands.put_nowait(Command(bytes((byte,))))
+
+
+def _announce(config: Config, sockets: list[socket.socket], workers: int, columns: int) -> None:
+    port = config.listen.port if sockets[0].family == socket.AF_UNIX else sockets[0].getsockname()[1]
+    _log.info("listening", host=config.listen.host, port=port, workers=workers, sealed_columns=columns)

@@ -1,0 +1,187 @@
+"""The state that both directions of one session share, and the words for it.
+
+`Frontend` acts on what the client sends, `Backend` on what the server sends; this is where they meet.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+from proxy.errors import Refused
+from proxy.session.copying import CopyTransform
+from proxy.session.injection import Injection
+from proxy.session.names import Change, Names
+from proxy.session.planner import Basis, Planner
+from proxy.session.refusals import POISON
+from proxy.session.values import Convert, Sealers
+from proxy.sql.plan import Plan
+from proxy.wire import messages
+from proxy.wire.codecs import Settings
+from proxy.wire.frames import MAX_MESSAGE, Splitter
+from proxy.wire.replies import Kind, Replies
+
+
+@dataclass(slots=True, eq=False)
+class Prepared:
+    """A prepared statement. `basis` None: its plan rests on nothing that could change."""
+
+    text: str
+    types: tuple[int, ...]
+    """As declared in Parse; 0 or left out: undeclared."""
+    plan: Plan
+    basis: Basis | None
+    functions: tuple[object, list[Convert | None]] | None = None
+    """What seals its parameters, and the settings and formats it was made for."""
+
+    @property
+    def parameter_count(self) -> int:
+        """Parameters as the client counts them; only where the plan maps them."""
+        return max((param.client + 1 for param in self.plan.params or ()), default=0)
+
+
+@dataclass(slots=True, eq=False)
+class Portal:
+    """`formats` as given in Bind."""
+
+    plan: Plan
+    formats: tuple[int, ...] = ()
+    text: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class Expectation:
+    """What is known of a message that was sent, until it is answered."""
+
+    plans: tuple[Plan, ...] = ()
+    """Query: one per statement, in order. Otherwise at most one."""
+    changes: list[Change[Prepared] | Change[Portal]] = field(default_factory=list)
+    """Come true when the message is acknowledged; for Query with its first answer."""
+    completions: list[list[Change[Prepared] | Change[Portal]]] = field(default_factory=list)
+    """Come true when statement i completes."""
+    refusal: Refused | None = None
+    """The message, or of a Query the statement behind `plans`, is the poison in place of what is refused."""
+    injection: Injection | None = None
+    swallow: bool = False
+    """No answer reaches the client; but errors do where `in_script`."""
+    prepared: Prepared | None = None
+    portal: Portal | None = None
+    index: int = 0
+    """Query: statements completed."""
+    started: bool = False
+    formats: tuple[int, ...] = ()
+    """Query: formats of the row description in force."""
+    openers: list[Convert | None] | None = None
+    in_script: bool = False
+    copy: CopyTransform | None = None
+    """Seals or opens the rows of the COPY under way."""
+    copy_error: Refused | None = None
+    """What is wrong with the client's rows; the server was told by CopyFail."""
+
+    @property
+    def plan(self) -> Plan | None:
+        """The plan of the statement that answers now."""
+        return self.plans[self.index] if self.index < len(self.plans) else None
+
+    @property
+    def rewritten(self) -> bool:
+        return any(plan.template is not None for plan in self.plans)
+
+    def settle(self, *, happened: bool) -> None:
+        for change in self.changes:
+            change.settle(happened=happened)
+        self.changes = []
+
+    def complete(self) -> None:
+        """Statement `index` is done."""
+        if self.index < len(self.completions):
+            for change in self.completions[self.index]:
+                change.settle(happened=True)
+            self.completions[self.index] = []
+        self.index += 1
+        self.openers = None
+        self.copy = None
+
+    def abandon(self) -> None:
+        """Nothing of it will happen any more."""
+        self.settle(happened=False)
+        for changes in self.completions:
+            for change in changes:
+                change.settle(happened=False)
+        self.completions = []
+
+
+class Copy(enum.Enum):
+    """Where the session stands with COPY."""
+
+    NONE = enum.auto()
+    PENDING = enum.auto()
+    """A COPY was sent, or its data ended: what the client sends next depends on the server's answer."""
+    IN = enum.auto()
+    """The server reads CopyData; Sync and Flush mean nothing to it now."""
+
+
+class Conversation:
+    """Both directions' state. See `Session` for how it is driven."""
+
+    def __init__(self, planner: Planner, sealers: Sealers, client: Splitter, server: Splitter) -> None:
+        self.planner = planner
+        self.sealers = sealers
+        self.client = client
+        self.server = server
+        self.to_client: list[bytes] = []
+        self.to_server: list[bytes] = []
+        self.replies: Replies[Expectation] = Replies()
+        self.statements: Names[Prepared] = Names()
+        self.portals: Names[Portal] = Names()
+        self.status = b"I"
+        """Transaction status of the last ReadyForQuery."""
+        self.batch = 0
+        self.batch_empty = True
+        """Nothing was sent since the last message that ReadyForQuery answers."""
+        self.discarding = False
+        """The batch has failed, or will when the server gets there: what the client sends up to Sync is dropped."""
+        self.muted = False
+        """The client was told of an error that the server does not know of: what the server answers up to ReadyForQuery
+        is dropped."""
+        self.copy = Copy.NONE
+        self.fatal_relayed = False
+        self.closing = False
+
+    @property
+    def settings(self) -> Settings:
+        return self.planner.settings
+
+    def start_copy(self, expectation: Expectation) -> bool:
+        """The server begins to copy. True: the rows have sealed columns and go through `expectation.copy`."""
+        plan = expectation.plan
+        if plan is None or plan.copy is None:
+            return False
+        expectation.copy = CopyTransform(plan.copy, self.settings, self.sealers, max_row=MAX_MESSAGE)
+        return True
+
+    def send(self, kind: Kind, raw: bytes, expectation: Expectation) -> None:
+        """A message that will be answered goes to the server."""
+        self.replies.push(kind, expectation)
+        self.to_server.append(raw)
+        if kind in (Kind.SYNC, Kind.QUERY, Kind.FUNCTION_CALL):
+            self.batch += 1
+            self.batch_empty = True
+        else:
+            self.batch_empty = False
+
+    def fail_copy(self, error: Refused) -> None:
+        """End the client's COPY with an error: the server gets CopyFail, and what it says to that becomes `error`."""
+        head = self.replies.head
+        if head is None:
+            raise AssertionError("no COPY is under way")
+        head[1].copy_error = error
+        self.copy = Copy.PENDING
+        self.to_server.append(messages.build_copy_fail(b"refused by Sealwire"))
+
+    def poison(self, refusal: Refused | None) -> None:
+        """Make the server fail here, as the message in whose place this goes would have. None: unseen by the client.
+        What follows up to Sync would be skipped by the server, so it need not be sent."""
+        raw = messages.build_parse(messages.Parse(b"sealwire.refused", POISON.encode(), ()))
+        self.send(Kind.PARSE, raw, Expectation(refusal=refusal, swallow=refusal is None))
+        self.discarding = True

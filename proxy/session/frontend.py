@@ -1,0 +1,475 @@
+"""What the client sends: every message is forwarded, changed, replaced by the poison, or held back until it is known
+what to do with it.
+
+`handle` returns False for "held back": nothing has been sent, and the same item is to be offered again when the server
+has answered something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from proxy.errors import ProtocolViolation, Refused
+from proxy.session import rewriting
+from proxy.session.conversation import Conversation, Copy, Expectation, Portal, Prepared
+from proxy.session.injection import Injection
+from proxy.session.names import UNSETTLED
+from proxy.session.refusals import POISON, as_refused, is_unknown_name, plan_changed
+from proxy.session.script import Script
+from proxy.session.shared import Analysis
+from proxy.sql import split
+from proxy.sql.plan import Effect, Failure, Plan, Statement
+from proxy.wire import messages
+from proxy.wire.frames import HEADER, Frame, Head, Item, Oversized, Run
+from proxy.wire.replies import Kind
+
+# Plans whose statements neither name a relation nor depend on the search_path.
+_INDEPENDENT_TAGS: Final = frozenset(
+    ("SET", "RESET", "SHOW", "LISTEN", "UNLISTEN", "NOTIFY", "DEALLOCATE", "DEALLOCATE ALL", "DISCARD ALL", "DISCARD")
+)
+_LATER_BATCH: Final = Effect.CATALOG | Effect.SETTINGS
+
+
+class _ReadFailed(Exception):
+    """The catalog could not be read; the server's ErrorResponse goes to the client."""
+
+    def __init__(self, raw: bytes) -> None:
+        super().__init__()
+        self.raw = raw
+
+
+class Frontend:
+    """The client's direction of one session under a policy. `inherited`: it has had a life without one, so the server
+    may know statements and portals that nobody has analysed."""
+
+    def __init__(self, conversation: Conversation, *, inherited: bool = False) -> None:
+        self._c = conversation
+        self._inherited = inherited
+        self._injection: Injection | None = None
+        self._reread = False  # the catalog was read anew on account of the message at hand
+        self._script: Script | None = None
+        self._flushed = -1  # the batch in front of a script that was asked to be answered
+        self._sql_prepared = False
+        self._sql_cursors = False
+        self._handlers: dict[str, Callable[[bytes], bool]] = {
+            "Q": self._query,
+            "P": self._parse,
+            "B": self._bind,
+            "D": self._describe,
+            "E": self._execute,
+            "C": self._close,
+            "S": self._sync,
+            "H": self._flush,
+            "F": self._function_call,
+        }
+
+    @property
+    def busy(self) -> bool:
+        """A script is under way: it goes on without the client."""
+        return self._script is not None
+
+    def handle(self, item: Item) -> bool:
+        """Deal with one item. False: hold it. Raises ProtocolViolation."""
+        c = self._c
+        if isinstance(item, Run):
+            c.to_server.append(item)
+            return True
+        kind = chr(item.type)
+        if kind == "X":
+            c.to_server.append(messages.TERMINATE)
+            c.closing = True
+            return True
+        if kind == "p":
+            raise ProtocolViolation("invalid frontend message type 112")
+        if c.copy is Copy.IN:
+            return self._copy_data(kind, item)
+        if c.copy is Copy.PENDING or not self.advance():
+            return False
+        if (c.replies.skipping or c.discarding) and kind != "S":
+            self._injection = None
+            return True  # as the server does, or would do
+        if kind in "dcf":
+            return True  # the rest of a COPY that has failed; the server ignores it too
+        if isinstance(item, Oversized):
+            return self._oversized(item)
+        if isinstance(item, Head):
+            return self._head(item)
+        try:
+            handled = self._handlers[kind](item.raw)
+        except _ReadFailed as failed:
+            self._unreadable(kind, failed.raw)
+            handled = True
+        except Refused as error:
+            self._refuse(kind, error)
+            handled = True
+        if handled:
+            self._reread = False
+        return handled
+
+    def advance(self) -> bool:
+        """Go on with a script. False: it waits for the server."""
+        if self._script is None:
+            return True
+        if self._c.copy is Copy.NONE:
+            try:
+                done = self._script.run()
+            except _ReadFailed as failed:
+                self._unreadable("Q", failed.raw)
+                done = True
+            if done:
+                self._script = self._injection = None
+        return self._script is None
+
+    # -- refusing ------------------------------------------------------------------------------------------------------
+
+    def _refuse(self, kind: str, error: Refused) -> None:
+        if kind == "Q":
+            self._send_query(messages.build_query(POISON.encode()), Expectation(refusal=error))
+        else:
+            self._c.poison(error)
+
+    def _unreadable(self, kind: str, raw: bytes) -> None:
+        """The catalog query has failed on its own Sync, so the server is ready; the client sees its message fail."""
+        c = self._c
+        c.to_client.append(raw)
+        if kind == "Q":
+            c.to_client.append(messages.build_ready(c.status))
+        else:
+            c.discarding = True
+
+    def _oversized(self, item: Oversized) -> bool:
+        if chr(item.type) not in "QPB":
+            raise ProtocolViolation("invalid message length")
+        self._refuse(chr(item.type), Refused(f"a message of {item.size} bytes is too large", sqlstate="54000"))
+        return True
+
+    def _head(self, item: Head) -> bool:
+        """Large Binds without sealed values and function calls are streamed; all others are collected."""
+        c = self._c
+        if chr(item.type) == "F":
+            c.client.pass_frame()
+            c.send(Kind.FUNCTION_CALL, b"", Expectation())
+            return True
+        if chr(item.type) != "B":
+            return True
+        try:
+            portal, name = messages.bind_names(item.raw)
+            prepared = self._current(name)
+        except (Refused, _ReadFailed, ProtocolViolation):
+            return True  # to be met again when the message is whole
+        if prepared is None:
+            return False
+        if prepared.plan.params is None and prepared.plan.results is None:
+            c.client.pass_frame()
+            self._send_bind(b"", portal, Portal(prepared.plan, text=prepared.text), prepared.plan)
+        return True
+
+    # -- analysis ------------------------------------------------------------------------------------------------------
+
+    def ready(self) -> bool:
+        """Whether an analysis may rest on what is known. False: something is being read. Raises _ReadFailed."""
+        c = self._c
+        if self._injection is not None:
+            if not self._injection.finished:
+                return False
+            injection, self._injection = self._injection, None
+            if injection.error is not None:
+                raise _ReadFailed(injection.error)
+            if injection.complete:
+                c.planner.take(injection.wanted, injection.values, injection.epoch)
+        wanted = c.planner.wanted()
+        if not wanted:
+            return True
+        if c.batch_empty:
+            if c.replies:
+                return False  # what comes before decides whether anything can be read
+            if c.status == b"E":
+                return True
+        self._injection = Injection(wanted, epoch=c.planner.database.epoch, own_sync=c.batch_empty)
+        for kind, raw in self._injection.messages():
+            c.send(kind, raw, Expectation(injection=self._injection))
+        if not self._injection.own_sync:
+            c.to_server.append(messages.FLUSH)
+        return False
+
+    def analyse(self, text: str, types: tuple[int, ...]) -> tuple[Analysis, bool] | None:
+        """The analysis, and whether it rests on the catalog and the search_path. None: hold the message."""
+        c = self._c
+        if self._injection is None and (free := c.planner.analyse_free(text, types)) is not None:
+            return free, False
+        if not self.ready():
+            return None
+        if c.planner.wanted():
+            return c.planner.analyse_blind(text, types), True
+        found = c.planner.analyse(text, types)
+        if not self._reread and any(isinstance(one, Failure) and is_unknown_name(one.error) for one in found):
+            self._reread = True
+            if not (c.batch_empty and c.status == b"E"):
+                c.planner.doubt()
+                return self.analyse(text, types)
+        return found, True
+
+    def _current(self, name: bytes) -> Prepared | None:
+        """The prepared statement for a Bind or Describe, its plan still true. None: hold it. Raises Refused."""
+        c = self._c
+        prepared = c.statements.look(name, c.batch)
+        if prepared is UNSETTLED:
+            return None
+        if prepared is None:
+            if self._inherited:
+                raise plan_changed()
+            if self._sql_prepared and name:
+                return Prepared("", (), Plan(), None)  # made with PREPARE, which is refused for sealed columns
+            shown = f'prepared statement "{name.decode(errors="replace")}"' if name else "unnamed prepared statement"
+            raise Refused(f"{shown} does not exist", sqlstate="26000")
+        if prepared.basis is None:
+            return prepared
+        if not self.ready():
+            return None
+        basis = c.planner.basis
+        if not basis.same_as(prepared.basis) and not c.planner.wanted():
+            found = c.planner.analyse(prepared.text, prepared.types)
+            if any(isinstance(one, Failure) for one in found) or self._only_plan(found) != prepared.plan:
+                raise plan_changed()
+            prepared.basis = basis
+        return prepared
+
+    @staticmethod
+    def _only_plan(found: Analysis) -> Plan:
+        """The plan of the one statement that Parse may hold. Raises Refused."""
+        if len(found) > 1:
+            raise Refused("cannot insert multiple commands into a prepared statement", sqlstate="42601")
+        if not found:
+            return Plan()  # an empty statement
+        if isinstance(found[0], Failure):
+            raise as_refused(found[0].error)
+        return found[0].plan
+
+    # -- simple protocol -----------------------------------------------------------------------------------------------
+
+    def _query(self, raw: bytes) -> bool:
+        c = self._c
+        query = messages.parse_query(raw)
+        text = c.planner.decode(query)
+        analysed = self.analyse(text, ())
+        if analysed is None:
+            return False
+        found = analysed[0]
+        if self._needs_script(found):
+            if not c.batch_empty and c.replies:
+                # Whether the server skips this Query must be known first: a script's Sync would end the skipping.
+                if self._flushed != c.batch:
+                    self._flushed = c.batch
+                    c.to_server.append(messages.FLUSH)
+                return False
+            self._script = Script(c, self, [text[start:end] for start, end in split(text)])
+            self.advance()
+            return True
+        expectation = Expectation()
+        pieces: list[str] = []
+        edited = False
+        plans: list[Plan] = []
+        for one in found:
+            try:
+                if isinstance(one, Failure):
+                    raise as_refused(one.error)
+                piece = rewriting.splice(one.plan, c.settings, c.sealers)
+            except Refused as error:
+                expectation.refusal = error
+                pieces.append(POISON)
+                edited = True
+                break
+            edited = edited or piece is not None
+            pieces.append(text[one.start : one.end] if piece is None else piece)
+            plans.append(one.plan)
+        expectation.plans = tuple(plans)
+        if edited:
+            raw = messages.build_query(c.planner.encode(rewriting.join(pieces)))
+        self._note(found, text, expectation)
+        self._send_query(raw, expectation)
+        return True
+
+    @staticmethod
+    def _needs_script(found: Analysis) -> bool:
+        """A statement behind one that changes catalog or settings can only be analysed when that one has run."""
+        changed = False
+        for one in found:
+            plan = one.plan if isinstance(one, Statement) else Plan()
+            independent = Effect.TRANSACTION in plan.effects or plan.tag in _INDEPENDENT_TAGS
+            if changed and not independent:
+                return True
+            changed = changed or bool(plan.effects & _LATER_BATCH)
+        return False
+
+    def _note(self, found: Analysis, text: str, expectation: Expectation) -> None:
+        """What the statements will change once they complete."""
+        for plan, one in zip(expectation.plans, found, strict=False):
+            expectation.completions.append(self.effects(plan, text[one.start : one.end]))
+
+    def _send_query(self, raw: bytes, expectation: Expectation) -> None:
+        c = self._c
+        expectation.changes += (c.statements.change(b"", None, c.batch), c.portals.change(b"", None, c.batch))
+        if any(rewriting.is_copy(plan) for plan in expectation.plans):
+            c.copy = Copy.PENDING
+        c.send(Kind.QUERY, raw, expectation)
+
+    def effects(self, plan: Plan, text: str) -> list[rewriting.AnyChange]:
+        """A statement goes to the server: what it makes stale now, and the names that it takes away once it is done."""
+        c = self._c
+        c.planner.sent(plan.effects)
+        self._sql_prepared = self._sql_prepared or plan.tag == "PREPARE"
+        self._sql_cursors = self._sql_cursors or plan.tag.startswith("DECLARE")
+        changes: list[rewriting.AnyChange] = []
+        if Effect.DEALLOCATE_ALL in plan.effects:
+            changes.append(c.statements.change(None, None, c.batch))
+        elif plan.tag == "DEALLOCATE":
+            name = rewriting.deallocated(text)
+            changes.append(c.statements.change(None if name is None else c.planner.encode(name), None, c.batch))
+        if Effect.CLOSE_ALL in plan.effects:
+            changes.append(c.portals.change(None, None, c.batch))
+        return changes
+
+    # -- extended protocol ---------------------------------------------------------------------------------------------
+
+    def _parse(self, raw: bytes) -> bool:
+        c = self._c
+        parse = messages.parse_parse(raw)
+        text = c.planner.decode(parse.query)
+        analysed = self.analyse(text, parse.types)
+        if analysed is None:
+            return False
+        found, depends = analysed
+        plan = self._only_plan(found)
+        piece = rewriting.splice(plan, c.settings, c.sealers)
+        types = parse.types if plan.params is None else rewriting.server_types(plan.params, parse.types)
+        if piece is not None or types != parse.types:
+            query = parse.query if piece is None else c.planner.encode(piece)
+            raw = messages.build_parse(messages.Parse(parse.statement, query, types))
+        prepared = Prepared(text, parse.types, plan, c.planner.basis if depends else None)
+        expectation = Expectation((plan,), [c.statements.change(parse.statement, prepared, c.batch)])
+        c.send(Kind.PARSE, raw, expectation)
+        return True
+
+    def _bind(self, raw: bytes) -> bool:
+        c = self._c
+        portal, name = messages.bind_names(raw)
+        prepared = self._current(name)
+        if prepared is None:
+            return False
+        plan = prepared.plan
+        if plan.params is None and plan.results is None:
+            self._send_bind(raw, portal, Portal(plan, text=prepared.text), plan)
+            return True
+        bind = messages.parse_bind(raw)
+        if plan.params is not None:
+            raw = messages.build_bind(rewriting.seal_parameters(bind, prepared, c.settings, c.sealers))
+        self._send_bind(raw, bind.portal, Portal(plan, bind.result_formats, prepared.text), plan)
+        return True
+
+    def _send_bind(self, raw: bytes, name: bytes, portal: Portal, plan: Plan) -> None:
+        c = self._c
+        c.send(Kind.BIND, raw, Expectation((plan,), [c.portals.change(name, portal, c.batch)]))
+
+    def _portal(self, name: bytes) -> Portal | None:
+        """The portal for a Describe or Execute. None: hold the message. Raises Refused."""
+        c = self._c
+        portal = c.portals.look(name, c.batch)
+        if portal is UNSETTLED:
+            return None
+        if portal is None:
+            if self._inherited:
+                raise plan_changed()
+            if self._sql_cursors and name:
+                return Portal(Plan())  # made with DECLARE, which is refused for sealed columns
+            raise Refused(f'portal "{name.decode(errors="replace")}" does not exist', sqlstate="34000")
+        return portal
+
+    def _describe(self, raw: bytes) -> bool:
+        target = messages.parse_target(raw)
+        if target.kind == b"S":
+            prepared = self._current(target.name)
+            if prepared is None:
+                return False
+            expectation = Expectation((prepared.plan,), prepared=prepared)
+            self._c.send(Kind.DESCRIBE_STATEMENT, raw, expectation)
+            return True
+        try:
+            portal = self._portal(target.name)
+        except Refused:
+            portal = Portal(Plan())  # the server may know one; a sealed column in it would not pass unplanned
+        if portal is None:
+            return False
+        self._c.send(Kind.DESCRIBE_PORTAL, raw, Expectation((portal.plan,), portal=portal))
+        return True
+
+    def _execute(self, raw: bytes) -> bool:
+        name, _ = messages.parse_execute(raw)
+        portal = self._portal(name)
+        if portal is None:
+            return False
+        self.send_execute(raw, portal)
+        return True
+
+    def send_execute(self, raw: bytes, portal: Portal, *, in_script: bool = False) -> None:
+        c = self._c
+        expectation = Expectation((portal.plan,), portal=portal, in_script=in_script)
+        expectation.completions.append(self.effects(portal.plan, portal.text))
+        c.send(Kind.EXECUTE, raw, expectation)
+        if rewriting.is_copy(portal.plan):
+            # Sync means nothing to a server that copies in, so its answer must be known before Sync is sent.
+            c.copy = Copy.PENDING
+            c.to_server.append(messages.FLUSH)
+
+    def _close(self, raw: bytes) -> bool:
+        c = self._c
+        target = messages.parse_target(raw)
+        if c.batch_empty and c.status == b"I" and not self.ready():
+            return False  # what is read before the batch begins does not become a part of its transaction
+        names = c.statements if target.kind == b"S" else c.portals
+        c.send(Kind.CLOSE, raw, Expectation(changes=[names.change(target.name, None, c.batch)]))
+        return True
+
+    def _sync(self, raw: bytes) -> bool:
+        self._c.discarding = False
+        self._c.send(Kind.SYNC, raw, Expectation())
+        return True
+
+    def _flush(self, raw: bytes) -> bool:
+        self._c.to_server.append(raw)
+        return True
+
+    def _function_call(self, raw: bytes) -> bool:
+        self._c.send(Kind.FUNCTION_CALL, raw, Expectation())
+        return True
+
+    # -- COPY ----------------------------------------------------------------------------------------------------------
+
+    def _copy_data(self, kind: str, item: Frame | Head | Oversized) -> bool:
+        """The server is copying in. Sync and Flush would be ignored, so they are not sent: nothing must answer them."""
+        c = self._c
+        if kind in "SH":
+            return True
+        if kind not in "dcf":
+            raise ProtocolViolation(f"unexpected message type 0x{item.type:02X} during COPY from stdin")
+        if isinstance(item, Oversized):
+            c.fail_copy(Refused(f"a message of {item.size} bytes is too large", sqlstate="54000"))
+            return True
+        head = c.replies.head
+        transform = None if head is None else head[1].copy
+        try:
+            if transform is None or kind == "f":
+                c.to_server.append(item.raw)
+            elif sealed := transform.feed(item.raw[HEADER:]) if kind == "d" else transform.finish():
+                c.to_server.append(messages.message(b"d", sealed))
+            if transform is not None and kind == "c":
+                c.to_server.append(item.raw)
+        except Refused as error:
+            c.fail_copy(error)
+            return True
+        if kind != "d":
+            c.copy = Copy.PENDING
+            c.client.set_passing("d", passing=False)
+            if head is not None and head[0] is Kind.EXECUTE:
+                c.to_server.append(messages.FLUSH)  # the answer is waited for, and Sync waits with it
+        return True

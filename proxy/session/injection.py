@@ -1,0 +1,76 @@
+"""Queries of our own in the client's stream: sent in the extended protocol, their answers kept from the client.
+
+Never as Query, which would commit the implicit transaction of an open pipeline and destroy the unnamed statement. At
+the border of a batch the queries end with their own Sync; in the middle of one with Flush, so that the pipeline's
+transaction goes on.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from proxy.errors import ProtocolViolation
+from proxy.session.planner import Wanted
+from proxy.wire import messages
+from proxy.wire.messages import Bind, Parse, Target
+from proxy.wire.replies import Kind
+
+NAME: Final = b"sealwire.catalog"
+"""Statement and portal. Closed before and after use: one that failed half-way may have left them."""
+
+
+class Injection:
+    """One group of queries under way. `epoch` is the catalog's when they were asked for."""
+
+    def __init__(self, wanted: tuple[Wanted, ...], *, epoch: int, own_sync: bool) -> None:
+        self.wanted = wanted
+        self.epoch = epoch
+        self.own_sync = own_sync
+        self.values: list[bytes] = []
+        self.error: bytes | None = None
+        """The server's ErrorResponse, if it failed."""
+        self.finished = False
+        """All answers have come, or will never come."""
+        self._open = 6 * len(wanted) + (1 if own_sync else 0)
+
+    @property
+    def complete(self) -> bool:
+        return self.finished and self.error is None and len(self.values) == len(self.wanted)
+
+    def messages(self) -> list[tuple[Kind, bytes]]:
+        """What to send, in order; Flush is to follow where `own_sync` is False."""
+        close = messages.build_close(Target(b"S", NAME))
+        sent: list[tuple[Kind, bytes]] = []
+        for want in self.wanted:
+            sent += (
+                (Kind.CLOSE, close),
+                (Kind.PARSE, messages.build_parse(Parse(NAME, want.value.encode("ascii"), ()))),
+                (Kind.BIND, messages.build_bind(Bind(NAME, NAME, (), [], ()))),
+                (Kind.EXECUTE, messages.build_execute(NAME)),
+                (Kind.CLOSE, messages.build_close(Target(b"P", NAME))),
+                (Kind.CLOSE, close),
+            )
+        if self.own_sync:
+            sent.append((Kind.SYNC, messages.SYNC))
+        return sent
+
+    def answered(self, raw: bytes, *, ends: bool) -> None:
+        """An answer other than an error; `ends`: the last one of its message."""
+        if raw[:1] == b"D":
+            row = messages.parse_data_row(raw)
+            if len(row) != 1 or row[0] is None:
+                raise ProtocolViolation("unexpected answer to a catalog query")
+            self.values.append(row[0])
+        if ends:
+            self._open -= 1
+            self.finished = self._open == 0
+
+    def failed(self, raw: bytes) -> None:
+        """The server's ErrorResponse. With an own Sync, the ReadyForQuery is still to come."""
+        self.error = raw
+        self._open = 1
+        self.finished = not self.own_sync
+
+    def dropped(self) -> None:
+        """Skipped by the server, because something before it failed."""
+        self.finished = not self.own_sync

@@ -1,0 +1,85 @@
+"""Names of prepared statements and portals: what the server has, and what it has been asked to have.
+
+State changes when the server acknowledges. Between asking and acknowledging a change is *pending*. Within the batch
+(the messages up to a Sync) that asked for it, a pending change may be relied on: if it fails, the server skips the rest
+of that batch as well. A later batch may not rely on it, so looking such a name up gives `UNSETTLED`, and the caller
+waits.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from typing import Final, Generic, TypeVar
+
+V = TypeVar("V")
+
+_NAMEDATALEN: Final = 64
+
+
+class Unsettled(enum.Enum):
+    """The state of a name that an earlier batch changes and the server has not answered for."""
+
+    UNSETTLED = enum.auto()
+
+
+UNSETTLED: Final = Unsettled.UNSETTLED
+
+
+class Change(Generic[V]):
+    """`name` gets `value`; None takes it away; a name of None takes all names away."""
+
+    __slots__ = ("batch", "name", "names", "value")
+
+    def __init__(self, names: Names[V], name: bytes | None, value: V | None, batch: int) -> None:
+        self.names = names
+        self.name = name
+        self.value = value
+        self.batch = batch
+
+    def settle(self, *, happened: bool) -> None:
+        """The server has carried the change out, or will never do so."""
+        self.names._settle(self, happened=happened)  # noqa: SLF001  # one thing in two classes
+
+
+class Names(Generic[V]):
+    """One namespace of one session."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, V] = {}
+        self._pending: deque[Change[V]] = deque()
+
+    def change(self, name: bytes | None, value: V | None, batch: int) -> Change[V]:
+        """Ask for a change. The server compares no more than 63 bytes of a name."""
+        change = Change(self, None if name is None else name[: _NAMEDATALEN - 1], value, batch)
+        self._pending.append(change)
+        return change
+
+    def look(self, name: bytes, batch: int) -> V | Unsettled | None:
+        """What a message of batch `batch` finds under `name`."""
+        name = name[: _NAMEDATALEN - 1]
+        for change in reversed(self._pending):
+            if change.name is None or change.name == name:
+                return change.value if change.batch == batch else UNSETTLED
+        return self._known.get(name)
+
+    def forget_all(self) -> None:
+        """The server has dropped every name it had; pending changes come after that."""
+        self._known.clear()
+
+    def forget(self, name: bytes) -> None:
+        self._known.pop(name[: _NAMEDATALEN - 1], None)
+
+    def _settle(self, change: Change[V], *, happened: bool) -> None:
+        if self._pending and self._pending[0] is change:
+            self._pending.popleft()
+        else:
+            self._pending.remove(change)
+        if not happened:
+            return
+        if change.name is None:
+            self._known.clear()
+        elif change.value is None:
+            self._known.pop(change.name, None)
+        else:
+            self._known[change.name] = change.value

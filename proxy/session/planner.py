@@ -1,0 +1,224 @@
+"""What one session knows when it analyses a statement: catalog, search_path, settings, and how fresh each of them is.
+
+The catalog is read over the client's own connection, so that it needs no credentials and shows uncommitted DDL. A
+session takes the shared snapshot of its database until it sends DDL itself; from then to the end of the transaction it
+has its own, and keeps its own while it holds temporary tables.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass, replace
+from typing import Final
+
+from proxy.errors import Refused
+from proxy.session.refusals import SYNTAX_ERROR
+from proxy.session.shared import Analysis, Database, Shared, Snapshot
+from proxy.sql.catalog import (
+    CATALOG_QUERY,
+    SESSION_QUERY,
+    SYSTEM_QUERY,
+    SearchPath,
+    SessionFacts,
+    load_catalog,
+    load_session,
+    load_system,
+)
+from proxy.sql.plan import Effect, Failure, Statement
+from proxy.wire.codecs import Settings
+from proxy.wire.codecs.encodings import from_utf8, to_utf8
+
+
+class Wanted(enum.Enum):
+    """What is read from the server; the value is the query, which gives one row with one column."""
+
+    SYSTEM = SYSTEM_QUERY
+    CATALOG = CATALOG_QUERY
+    SESSION = SESSION_QUERY
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Basis:
+    """What an analysis rests on; while it is the same, so is the plan."""
+
+    snapshot: Snapshot
+    path: SearchPath
+
+    def same_as(self, other: Basis) -> bool:
+        return self.snapshot is other.snapshot and self.path == other.path
+
+
+_FREE: Final = re.compile(
+    r"""\s*(?:|(?:begin|start\s+transaction|commit|end|rollback|abort|savepoint|release|prepare\s+transaction
+        |set|reset|show|discard|deallocate|listen|unlisten|notify)\b[^;]*);?\s*""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+class Planner:
+    """One session's part. `settings` shapes text values and follows the server's reports."""
+
+    def __init__(self, shared: Shared, name: str) -> None:
+        self.settings = Settings()
+        self._shared = shared
+        self._name = name
+        self._version = ""
+        self._database: Database | None = None
+        self._facts: SessionFacts | None = None
+        self._facts_stale = True
+        self._facts_epoch = 0
+        self._own: Snapshot | None = None
+        self._catalog_stale = False
+        self._catalog_changed = False  # by this transaction
+        self._settings_changed = False
+
+    @property
+    def database(self) -> Database:
+        """The database under the policy of now. Not before authentication: its name is only a claim until then."""
+        current = self._shared.database(self._name)
+        if current is not self._database:
+            self._database, self._own = current, None
+            self._facts_stale = True
+        return current
+
+    @property
+    def _snapshot(self) -> Snapshot | None:
+        database = self.database
+        if self._catalog_stale:
+            return None
+        if self._own is not None and self._own.epoch == database.epoch:
+            return self._own
+        return database.snapshot
+
+    @property
+    def basis(self) -> Basis:
+        """What an analysis would rest on now, stale or not."""
+        path = SearchPath() if self._facts is None else self._facts.path
+        return Basis(self._snapshot or self._own or self.database.snapshot or self.database.blank, path)
+
+    # -- freshness -----------------------------------------------------------------------------------------------------
+
+    def wanted(self) -> tuple[Wanted, ...]:
+        """What has to be read before the next analysis."""
+        wanted = []
+        if self._snapshot is None:
+            if self._version not in self._shared.systems:
+                wanted.append(Wanted.SYSTEM)
+            wanted.append(Wanted.CATALOG)
+        if self._facts_stale or self._facts_epoch != self.database.epoch:
+            wanted.append(Wanted.SESSION)  # schemas that came or went change what the search_path comes to
+        return tuple(wanted)
+
+    def take(self, wanted: tuple[Wanted, ...], values: list[bytes], epoch: int) -> None:
+        """The answers. `epoch` is the database's when they were asked for. Raises Refused where they cannot be read."""
+        to_text = to_utf8(self.settings.client_encoding)
+        for want, value in zip(wanted, values, strict=True):
+            text = to_text(value).decode()
+            match want:
+                case Wanted.SYSTEM:
+                    self._shared.systems[self._version] = load_system(text)
+                case Wanted.CATALOG:
+                    catalog = load_catalog(text, self._shared.systems[self._version])
+                    private = self._catalog_changed or catalog.has_temporary
+                    self._own = self.database.take(catalog, epoch=epoch, publish=not private)
+                    self._catalog_stale = False
+                case Wanted.SESSION:
+                    self._facts = facts = load_session(text)
+                    self._facts_stale = False
+                    self._facts_epoch = epoch
+                    self.settings = replace(
+                        self.settings, bytea_output=facts.bytea_output, extra_float_digits=facts.extra_float_digits
+                    )
+
+    def sent(self, effects: Effect) -> None:
+        """A statement with these effects goes to the server."""
+        if Effect.CATALOG in effects:
+            self._catalog_stale = self._catalog_changed = True
+            self._facts_stale = True  # pg_temp_N may have come to be, and schemas of the path with it
+        if Effect.SETTINGS in effects:
+            self._facts_stale = self._settings_changed = True
+
+    def transaction_ended(self, *, quiet: bool) -> None:
+        """ReadyForQuery outside of a transaction. `quiet`: nothing is under way behind it, so that whatever was noted
+        as changed has been changed by now."""
+        if self._catalog_changed:
+            self._catalog_stale = self._facts_stale = True
+            self._own = None
+            self.database.invalidate()
+        if self._settings_changed:
+            self._facts_stale = True
+        if quiet:
+            self._catalog_changed = self._settings_changed = False
+
+    def doubt(self) -> None:
+        """The catalog does not know a name, or contradicts the server: read it anew."""
+        self.database.invalidate()
+        self._own = None
+
+    def reported(self, name: str, value: str) -> None:
+        """ParameterStatus."""
+        match name:
+            case "client_encoding":
+                self.settings = replace(self.settings, client_encoding=value)
+            case "TimeZone":
+                self.settings = replace(self.settings, timezone=value)
+            case "DateStyle":
+                self.settings = replace(self.settings, datestyle=value)
+            case "IntervalStyle":
+                self.settings = replace(self.settings, intervalstyle=value)
+            case "standard_conforming_strings":
+                self.settings = replace(self.settings, standard_conforming_strings=value == "on")
+            case "search_path":
+                self._facts_stale = True
+            case "server_version":
+                self._version = value
+
+    # -- analysis ------------------------------------------------------------------------------------------------------
+
+    def decode(self, text: bytes) -> str:
+        """SQL from the client. Raises Refused: not in client_encoding, or nothing that can be read for certain."""
+        decoded = to_utf8(self.settings.client_encoding)(text).decode()
+        if not self.settings.standard_conforming_strings and "\\" in decoded:
+            raise Refused(
+                "a backslash in a statement is not supported while standard_conforming_strings is off",
+                hint="SET standard_conforming_strings TO on",
+            )
+        return decoded
+
+    def encode(self, text: str) -> bytes:
+        return from_utf8(self.settings.client_encoding)(text.encode())
+
+    def analyse(self, text: str, types: tuple[int, ...]) -> Analysis:
+        basis = self.basis
+        return basis.snapshot.plan(text, types, basis.path)
+
+    def analyse_free(self, text: str, types: tuple[int, ...]) -> Analysis | None:
+        """The analysis of a statement that needs no catalog, such as BEGIN or SET, or that is no statement at all;
+        None: it may need one.
+
+        SET TRANSACTION must come before any query, so nothing may be read on its account.
+        """
+        if not _FREE.fullmatch(text) and not self.wanted():
+            return None
+        found = self.database.blank.plan(text, types, SearchPath())
+        if any(isinstance(one, Failure) and _is_syntax_error(one) for one in found):
+            return found
+        if _FREE.fullmatch(text) and all(isinstance(one, Statement) and not one.plan.touches_sealed for one in found):
+            return found
+        return None
+
+    def analyse_blind(self, text: str, types: tuple[int, ...]) -> Analysis:
+        """In a failed transaction nothing can be read, and nothing runs but its end: only that is let through."""
+        kept: list[Statement | Failure] = []
+        for one in self.analyse(text, types):
+            if isinstance(one, Failure) or Effect.TRANSACTION not in one.plan.effects:
+                error = Refused("the statement cannot be analysed before the failed transaction has ended")
+                kept.append(Failure(one.start, one.end, error))
+            else:
+                kept.append(one)
+        return tuple(kept)
+
+
+def _is_syntax_error(failure: Failure) -> bool:
+    return isinstance(failure.error, Refused) and failure.error.sqlstate == SYNTAX_ERROR

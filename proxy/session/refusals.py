@@ -1,0 +1,96 @@
+"""Errors on their way to the client: refusals as ErrorResponse, the statement that stands in for a refused one, and
+what of the server's own errors must not be shown.
+
+A refusal is delivered through the server: in place of the refused statement goes `POISON`, which parses and then fails
+in analysis, without side effects. So the transaction fails where it would have failed, the rest of a pipeline is
+skipped, and what the server says is replaced by the refusal. In a transaction that has failed already the server
+answers 25P02 to it, as to any statement.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from proxy.errors import InvalidValue, Refused
+from proxy.wire import messages
+from proxy.wire.codecs.encodings import from_utf8
+
+POISON: Final = 'SELECT "sealwire: refused"'
+POISON_SQLSTATE: Final = b"42703"  # undefined_column
+SYNTAX_ERROR: Final = "42601"
+
+_UNKNOWN: Final = frozenset(("42P01", "42703", "3F000", "42704"))
+
+_SEALED_HEX: Final = re.compile(rb"\\\\?xe1(?:[0-9a-f]{2})*[0-9a-f]?", re.IGNORECASE)
+_SEALED_ESCAPED: Final = re.compile(rb"\\\\?341\\")
+_REDACTED: Final = b"(sealed)"
+_POSITIONS: Final = frozenset((b"P", b"p", b"q"))
+
+
+def client_text(text: str, client_encoding: str) -> bytes:
+    """A message in the client's encoding; what that cannot express becomes a question mark."""
+    try:
+        return from_utf8(client_encoding)(text.encode())
+    except (Refused, InvalidValue):
+        return text.encode("ascii", "replace")
+
+
+def refusal(error: Refused, client_encoding: str) -> bytes:
+    """ErrorResponse of severity ERROR."""
+    return _response("ERROR", error.sqlstate, error.message, client_encoding, error.detail, error.hint, error.position)
+
+
+def fatal(sqlstate: str, message: str, client_encoding: str = "UTF8") -> bytes:
+    """ErrorResponse of severity FATAL: the connection ends after it."""
+    return _response("FATAL", sqlstate, message, client_encoding)
+
+
+def _response(
+    severity: str,
+    sqlstate: str,
+    message: str,
+    client_encoding: str,
+    detail: str | None = None,
+    hint: str | None = None,
+    position: int | None = None,
+) -> bytes:
+    fields = [("S", severity), ("V", severity), ("C", sqlstate), ("M", message), ("D", detail), ("H", hint)]
+    if position is not None:
+        fields.append(("P", str(position)))
+    return messages.build_fields(
+        b"E",
+        ((c.encode(), client_text(v.replace("\0", ""), client_encoding)) for c, v in fields if v is not None),
+    )
+
+
+def as_refused(error: Exception) -> Refused:
+    """What analysis reports, as a refusal; anything but a refusal is told without its text."""
+    if isinstance(error, Refused):
+        return error
+    return Refused(f"the statement could not be analysed ({type(error).__name__})", sqlstate="XX000")
+
+
+def is_unknown_name(error: Exception) -> bool:
+    """A failure that a fresh catalog may heal."""
+    return isinstance(error, Refused) and error.sqlstate in _UNKNOWN
+
+
+def plan_changed() -> Refused:
+    """What PostgreSQL says when a prepared statement no longer fits; drivers prepare it again."""
+    return Refused("cached plan must not change result type")
+
+
+def redact(raw: bytes, *, rewritten: bool) -> bytes:
+    """A server's ErrorResponse or NoticeResponse without sealed bytes; positions in a rewritten text are dropped."""
+    sealed = b"xe1" in raw or b"xE1" in raw or b"341" in raw
+    if not sealed and not rewritten:
+        return raw
+    fields = []
+    for code, value in messages.parse_fields(raw):
+        if rewritten and code in _POSITIONS:
+            continue
+        if _SEALED_ESCAPED.search(value):  # the escape format has no end that could be found
+            value = _SEALED_ESCAPED.split(value, maxsplit=1)[0] + _REDACTED
+        fields.append((code, _SEALED_HEX.sub(_REDACTED, value)))
+    return messages.build_fields(raw[:1], fields)

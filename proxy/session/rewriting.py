@@ -1,0 +1,127 @@
+"""From a plan and the client's message to what the server gets: spliced text, mapped types, sealed parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from proxy.errors import Refused
+from proxy.pgtypes import BYTEA_OID
+from proxy.session.conversation import Portal, Prepared
+from proxy.session.names import Change
+from proxy.session.values import BINARY_FORMAT, BYTEA_ARRAY_OID, Convert, Sealers, seal_literal, sealing_function
+from proxy.sql.plan import Plan, Sealing, ServerParam
+from proxy.wire.codecs import Settings
+from proxy.wire.messages import Bind, spread_formats
+
+AnyChange = Change[Prepared] | Change[Portal]
+
+_DEALLOCATE: Final = re.compile(
+    r'\s*deallocate\s+(?:prepare\s+)?(?:"(?P<quoted>(?:[^"]|"")+)"|(?P<plain>[a-z_][a-z0-9_$]*))\s*;?\s*', re.IGNORECASE
+)
+
+
+def splice(plan: Plan, settings: Settings, sealers: Sealers) -> str | None:
+    """The statement's text for the server; None: its own. Raises Refused for a literal that cannot be sealed."""
+    if plan.template is None:
+        return None
+    parts = [plan.template[0]]
+    for slot, text in zip(plan.literals, plan.template[1:], strict=True):
+        parts += (seal_literal(slot, settings, sealers), text)
+    return "".join(parts)
+
+
+def join(pieces: Sequence[str]) -> str:
+    """Statements -> one Query string. The line break ends a comment that a statement may end with."""
+    return "\n;".join(piece.rstrip().rstrip(";") for piece in pieces)
+
+
+def is_copy(plan: Plan) -> bool:
+    return plan.copy is not None or plan.tag == "COPY"
+
+
+def deallocated(text: str) -> str | None:
+    """The name in a DEALLOCATE statement, as the server folds it; None where it cannot be told for certain."""
+    if (match := _DEALLOCATE.fullmatch(text)) is None:
+        return None
+    if (quoted := match["quoted"]) is not None:
+        return quoted.replace('""', '"')
+    return None if match["plain"].lower() in ("all", "prepare") else match["plain"].lower()
+
+
+def server_type(sealing: Sealing) -> int:
+    return BYTEA_ARRAY_OID if sealing.is_array else BYTEA_OID
+
+
+def server_types(params: Sequence[ServerParam], declared: Sequence[int]) -> tuple[int, ...]:
+    """Parameter types for the server's Parse: bytea for what is sealed, else what the client declared."""
+    return tuple(
+        server_type(param.sealing)
+        if param.sealing is not None
+        else (declared[param.client] if param.client < len(declared) else 0)
+        for param in params
+    )
+
+
+def client_types(prepared: Prepared, reported: Sequence[int]) -> list[int]:
+    """The server's ParameterDescription -> the client's. Raises Refused where it contradicts the plan."""
+    params = prepared.plan.params
+    if params is None:
+        return list(reported)
+    if len(params) != len(reported):
+        raise Refused("the server reports another number of parameters than was planned", sqlstate="XX000")
+    types = [prepared.types[i] if i < len(prepared.types) else 0 for i in range(prepared.parameter_count)]
+    for param, oid in zip(params, reported, strict=True):
+        if param.sealing is not None and oid != server_type(param.sealing):
+            raise Refused("the server reports another type for a sealed parameter than was planned", sqlstate="XX000")
+        if not types[param.client]:
+            types[param.client] = oid if param.sealing is None else param.sealing.client_type.oid
+    return types
+
+
+def seal_parameters(bind: Bind, prepared: Prepared, settings: Settings, sealers: Sealers) -> Bind:
+    """The server's Bind. Raises Refused as PostgreSQL would for a wrong number of parameters or a bad value."""
+    params, count = prepared.plan.params or (), prepared.parameter_count
+    if len(bind.values) != count:
+        shown = bind.statement.decode(errors="replace")
+        raise Refused(
+            f'bind message supplies {len(bind.values)} parameters, but prepared statement "{shown}" requires {count}',
+            sqlstate="08P01",
+        )
+    formats = spread_formats(bind.formats, count)
+    if formats is None:
+        raise Refused(
+            f"bind message has {len(bind.formats)} parameter formats but {count} parameters", sqlstate="08P01"
+        )
+    functions = _functions(prepared, formats, settings, sealers)
+    values: list[bytes | None] = []
+    server_formats: list[int] = []
+    for param, function in zip(params, functions, strict=True):
+        value = bind.values[param.client]
+        if function is None:
+            server_formats.append(formats[param.client])
+            values.append(value)
+        else:
+            server_formats.append(BINARY_FORMAT)
+            values.append(None if value is None else function(value))
+    return bind._replace(formats=tuple(server_formats), values=values)
+
+
+def _functions(
+    prepared: Prepared, formats: tuple[int, ...], settings: Settings, sealers: Sealers
+) -> list[Convert | None]:
+    """What seals each server parameter, made once per settings and formats."""
+    key = (settings, formats)
+    if prepared.functions is not None and prepared.functions[0] == key:
+        return prepared.functions[1]
+    made: list[Convert | None] = []
+    for param in prepared.plan.params or ():
+        if param.sealing is None:
+            made.append(None)
+            continue
+        if formats[param.client] not in (0, 1):
+            raise Refused(f"unsupported format code: {formats[param.client]}", sqlstate="22023")
+        made.append(sealing_function(param.sealing, formats[param.client], settings, sealers))
+    prepared.functions = (key, made)
+    return made

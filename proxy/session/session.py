@@ -1,0 +1,247 @@
+"""One client connection joined to one server connection, without sockets.
+
+Bytes go in with `client_data` and `server_data`; what is to be written comes out of `take_to_client` and
+`take_to_server`, which the caller empties after every call. A session begins when the StartupMessage has been sent to
+the server, and lives in three stages: authentication, which is relayed; then either *transparent*, where the database
+has no policy, or *under a policy*, where `Frontend` and `Backend` meet in a `Conversation`.
+
+A peer that breaks the protocol ends the session: one FATAL ErrorResponse to the client, Terminate to the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from proxy.errors import ProtocolViolation
+from proxy.session.authentication import Authentication
+from proxy.session.backend import Backend
+from proxy.session.conversation import Conversation
+from proxy.session.frontend import Frontend
+from proxy.session.planner import Planner
+from proxy.session.refusals import fatal
+from proxy.session.shared import Shared
+from proxy.session.transparent import Transparent
+from proxy.wire import messages
+from proxy.wire.frames import CLIENT_LENGTHS, MAX_MESSAGE, SERVER_LENGTHS, Item, Splitter
+
+_FALSE: Final = frozenset(("", "0", "off", "of", "false", "fals", "fal", "fa", "f", "no", "n"))
+
+
+class Session:
+    """See above. `parameters` are those of the StartupMessage. `max_message` bounds, in bytes, what is collected of
+    one message; messages that pass unchanged may be of any size."""
+
+    def __init__(
+        self,
+        shared: Shared,
+        *,
+        database: str,
+        user: str,
+        parameters: Mapping[str, str],
+        max_message: int = MAX_MESSAGE,
+    ) -> None:
+        self.user = user
+        self._shared = shared
+        self._database = database
+        self._is_replication = parameters.get("replication", "").lower() not in _FALSE
+        self._client = Splitter(CLIENT_LENGTHS, side="frontend", heads="QFB", max_message=max_message)
+        self._server = Splitter(SERVER_LENGTHS, side="backend", max_message=max_message)
+        self._authentication = Authentication()
+        self._transparent: Transparent | None = None
+        self._conversation: Conversation | None = None
+        self._frontend: Frontend | None = None
+        self._backend: Backend | None = None
+        self._to_client: list[bytes] = []
+        self._to_server: list[bytes] = []
+        self._held: Item | None = None
+        self._waiting = False
+        self._closing = False
+
+    # -- what the server layer asks ------------------------------------------------------------------------------------
+
+    @property
+    def authenticated(self) -> bool:
+        return self._authentication.authenticated
+
+    @property
+    def backend_key(self) -> bytes | None:
+        """Body of BackendKeyData: process id and secret key, as a CancelRequest repeats them."""
+        return self._authentication.backend_key
+
+    @property
+    def wants_client(self) -> bool:
+        """False: the client is not to be read until the server has answered."""
+        return not self._closing and self._held is None and not self._waiting
+
+    @property
+    def closing(self) -> bool:
+        """Write what is there to both, then close both."""
+        return self._closing
+
+    @property
+    def idle(self) -> bool:
+        """Between transactions, with nothing under way in either direction: a good moment to end."""
+        if not self._authentication.ready or self._held is not None or not self._client.at_boundary:
+            return False
+        if self._transparent is not None:
+            return self._transparent.idle
+        c, frontend = self._conversation, self._frontend
+        return (
+            c is not None
+            and frontend is not None
+            and not c.replies
+            and c.batch_empty
+            and c.status == b"I"
+            and not frontend.busy
+        )
+
+    def take_to_client(self) -> list[bytes]:
+        """What is to be written to the client, in order; the session forgets it."""
+        taken, self._to_client = self._to_client, []
+        if self._conversation is not None:
+            taken += self._conversation.to_client
+            self._conversation.to_client = []
+        return taken
+
+    def take_to_server(self) -> list[bytes]:
+        """What is to be written to the server, in order; the session forgets it."""
+        taken, self._to_server = self._to_server, []
+        if self._conversation is not None:
+            taken += self._conversation.to_server
+            self._conversation.to_server = []
+        return [piece for piece in taken if piece]
+
+    # -- what happens --------------------------------------------------------------------------------------------------
+
+    def client_data(self, data: bytes) -> None:
+        """Bytes from the client; to be called only while `wants_client`."""
+        if self._closing:
+            return
+        self._client.feed(data)
+        self._run_client()
+
+    def server_data(self, data: bytes) -> None:
+        """Bytes from the server."""
+        if self._closing:
+            return
+        try:
+            self._server.feed(data)
+            if self._backend is not None:
+                self._backend.regulate()
+            while (item := self._server.next()) is not None:
+                self._server_item(item)
+                if self.closing:
+                    return
+            if self._frontend is not None:
+                self._frontend.advance()
+        except ProtocolViolation as violation:
+            self._end(violation.sqlstate, violation.message)
+            return
+        self._run_client()
+
+    def shutdown(self) -> None:
+        """End now, as PostgreSQL's pg_terminate_backend() does."""
+        if not self._closing:
+            self._end("57P01", "terminating connection due to administrator command")
+
+    def server_lost(self) -> None:
+        """The server's side has ended. The client is told, unless the server has told it why."""
+        if self._closing:
+            return
+        parts = (self._authentication, self._transparent, self._conversation)
+        if any(part is not None and part.fatal_relayed for part in parts):
+            self._closing = True
+        else:
+            self._end("08006", "the server closed the connection unexpectedly")
+
+    # -- inside --------------------------------------------------------------------------------------------------------
+
+    def _run_client(self) -> None:
+        """Take what the client has sent, until it has to be held."""
+        try:
+            while not self.closing and not self._is_waiting():
+                item = self._held if self._held is not None else self._client.next()
+                if item is None:
+                    return
+                self._held = None if self._client_item(item) else item
+                if self._held is not None:
+                    return
+        except ProtocolViolation as violation:
+            self._end(violation.sqlstate, violation.message)
+
+    def _is_waiting(self) -> bool:
+        """A policy has come for a database that had none: it holds from the next batch on, and a batch that was sent
+        without it has to be answered first."""
+        transparent = self._transparent
+        self._waiting = False
+        if (
+            transparent is not None
+            and not transparent.is_open
+            and not self._client.in_message
+            and self._shared.database(self._database).policy
+        ):
+            self._waiting = not transparent.settled
+            if not self._waiting:
+                transparent.leave()
+                self._begin_policy(transparent.status, inherited=True)
+        return self._waiting
+
+    def _client_item(self, item: Item) -> bool:
+        if not self._authentication.ready:
+            raw = self._authentication.client(item)
+            self._to_server.append(raw)
+            self._closing = raw[:1] == b"X"
+            return True
+        if self._transparent is not None:
+            self._to_server.append(self._transparent.client(item))
+            self._closing = self._transparent.closing
+            return True
+        if self._frontend is None or self._conversation is None:
+            raise AssertionError("no stage")
+        handled = self._frontend.handle(item)
+        self._closing = self._conversation.closing
+        return handled
+
+    def _server_item(self, item: Item) -> None:
+        if not self._authentication.ready:
+            self._to_client.append(self._authentication.server(item))
+            self._begin()
+        elif self._transparent is not None:
+            self._to_client.append(self._transparent.server(item))
+        elif self._backend is not None:
+            self._backend.handle(item)
+
+    def _begin(self) -> None:
+        """Once the server is ready: the stage for the rest of the session."""
+        if not self._authentication.ready:
+            return
+        if not self._shared.database(self._database).policy:
+            self._transparent = Transparent(self._client, self._server, self._authentication.parameters)
+        elif self._is_replication:
+            self._end("0A000", "replication connections are not supported for a database with sealed columns")
+        else:
+            self._begin_policy(b"I", inherited=False)
+
+    def _begin_policy(self, status: bytes, *, inherited: bool) -> None:
+        self._transparent = None
+        planner = Planner(self._shared, self._database)
+        for name, value in self._authentication.parameters.items():
+            planner.reported(name, value)
+        conversation = Conversation(planner, self._shared.sealers, self._client, self._server)
+        conversation.status = status
+        self._conversation = conversation
+        self._frontend = Frontend(conversation, inherited=inherited)
+        self._backend = Backend(conversation)
+
+    def _end(self, sqlstate: str, message: str) -> None:
+        """FATAL to the client, Terminate to the server. Nothing is put inside a message that has come out in part."""
+        if not self._server.in_message:
+            encoding = "UTF8" if self._conversation is None else self._conversation.settings.client_encoding
+            (self._conversation.to_client if self._conversation else self._to_client).append(
+                fatal(sqlstate, message, encoding)
+            )
+        if not self._client.in_message:
+            (self._conversation.to_server if self._conversation else self._to_server).append(messages.TERMINATE)
+        self._held = None
+        self._closing = True

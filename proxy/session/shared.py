@@ -1,0 +1,129 @@
+"""What the sessions of one process share: the policy, the keyring, and per database the catalog with its plan cache.
+
+A snapshot holds one catalog under one policy, and the plans made with them, so nothing in it ever gets stale: when the
+catalog or the policy changes, a new snapshot takes its place.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+from proxy.config import DatabasePolicy, Policy, SealedColumn
+from proxy.errors import Refused
+from proxy.session.values import Sealers
+from proxy.sql import analyse
+from proxy.sql.catalog import Catalog, Relation, SearchPath
+from proxy.sql.plan import Failure, Statement
+
+_CACHE_BYTES: Final = 32 * 1024 * 1024
+_PLAN_BYTES: Final = 4096
+"""What a plan is taken to occupy, beside its text."""
+
+Analysis = tuple[Statement | Failure, ...]
+
+
+class Analyse(Protocol):
+    """`proxy.sql.analyse`: the statements of one Query string, or of one Parse, in order."""
+
+    def __call__(
+        self,
+        text: str,
+        *,
+        catalog: Catalog,
+        path: SearchPath,
+        policy: DatabasePolicy,
+        param_types: tuple[int, ...] = (),
+    ) -> list[Statement | Failure]: ...
+
+
+class Snapshot:
+    """One catalog under one policy, with the plans made so far: least recently used go first."""
+
+    def __init__(self, catalog: Catalog, policy: DatabasePolicy, analyse: Analyse, epoch: int) -> None:
+        self.catalog = catalog
+        self.policy = policy
+        self.epoch = epoch
+        self.sealed: Mapping[tuple[int, int], SealedColumn] = catalog.sealed_attributes(policy)
+        """(table OID, attribute number) -> column, to hold RowDescription against."""
+        self._analyse = analyse
+        self._plans: OrderedDict[tuple[str, tuple[int, ...], SearchPath], Analysis] = OrderedDict()
+        self._bytes = 0
+
+    def plan(self, text: str, types: tuple[int, ...], path: SearchPath) -> Analysis:
+        key = (text, types, path)
+        if (found := self._plans.get(key)) is not None:
+            self._plans.move_to_end(key)
+            return found
+        found = self._run(text, types, path)
+        self._plans[key] = found
+        self._bytes += _cost(text)
+        while self._bytes > _CACHE_BYTES and len(self._plans) > 1:
+            (oldest, _, _), _ = self._plans.popitem(last=False)
+            self._bytes -= _cost(oldest)
+        return found
+
+    def _run(self, text: str, types: tuple[int, ...], path: SearchPath) -> Analysis:
+        try:
+            return tuple(self._analyse(text, catalog=self.catalog, path=path, policy=self.policy, param_types=types))
+        except Refused as error:
+            return (Failure(0, len(text), error),)
+        except RecursionError:
+            return (Failure(0, len(text), Refused("statement is nested too deeply", sqlstate="54001")),)
+        except Exception as error:  # a fault of the analysis refuses the statement; the connection is not at fault
+            return (Failure(0, len(text), error),)
+
+
+def _cost(text: str) -> int:
+    return 4 * len(text) + _PLAN_BYTES
+
+
+class Database:
+    """The shared knowledge of one database under one policy."""
+
+    def __init__(self, policy: DatabasePolicy, analyse: Analyse) -> None:
+        self.policy = policy
+        self.snapshot: Snapshot | None = None
+        self.epoch = 0
+        """Counts the invalidations; a catalog read under an older one is not published."""
+        self._analyse = analyse
+        catalog = Catalog({"version": 0, "sealed": None, "schemas": (), "relations": ()}, {})
+        self.blank: Final = Snapshot(catalog, policy, analyse, 0)
+        """Knows no relation: for statements whose plan depends on none."""
+
+    def take(self, catalog: Catalog, *, epoch: int, publish: bool) -> Snapshot:
+        """A catalog was read by a session that began doing so at `epoch`."""
+        snapshot = Snapshot(catalog, self.policy, self._analyse, epoch)
+        if publish and epoch == self.epoch:
+            self.snapshot = snapshot
+        return snapshot
+
+    def invalidate(self) -> None:
+        """The catalog has changed, or does not agree with what the server says."""
+        self.snapshot = None
+        self.epoch += 1
+
+
+class Shared:
+    """One per process. `analyse` may be replaced by tests."""
+
+    def __init__(self, policy: Policy, keyring: Sealers, *, analyse: Analyse = analyse) -> None:
+        self.policy = policy
+        self.sealers = keyring
+        self.systems: dict[str, Mapping[int, Relation]] = {}
+        """Server version as ParameterStatus gives it -> the relations of its system schemas."""
+        self._analyse = analyse
+        self._databases: dict[str, Database] = {}
+
+    def replace_policy(self, policy: Policy) -> None:
+        """columns.yaml was read again. Sessions take the new policy with their next statement; what they prepared
+        keeps working where its plan stays the same, and else fails with 0A000, as after DDL."""
+        self.policy = policy
+        self._databases = {}
+
+    def database(self, name: str) -> Database:
+        """The current state for a database; another object after `replace_policy`."""
+        if (found := self._databases.get(name)) is None:
+            found = self._databases[name] = Database(self.policy.for_database(name), self._analyse)
+        return found

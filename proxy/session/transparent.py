@@ -1,0 +1,92 @@
+"""A session of a database without a policy: every byte passes; only the borders of transactions are watched."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from proxy.errors import ProtocolViolation
+from proxy.wire import messages
+from proxy.wire.frames import Head, Item, Oversized, Run, Splitter
+
+CLIENT_PASSING: Final = "PBDECHd"
+SERVER_PASSING: Final = "123nsIcTtDCAdHV"
+
+
+class Transparent:
+    """Both directions. `parameters` is kept up to date with what ParameterStatus reports."""
+
+    def __init__(self, client: Splitter, server: Splitter, parameters: dict[str, str]) -> None:
+        self.status = b"I"
+        self.fatal_relayed = False
+        self.closing = False
+        self._client = client
+        self._server = server
+        self.is_open = False
+        """Something was sent since the last message that ReadyForQuery answers."""
+        self._parameters = parameters
+        self._outstanding: deque[int] = deque()  # types of the messages that ReadyForQuery will answer
+        self._copying = False
+        self._streaming = 0  # bytes to come of a large Query or FunctionCall
+        client.set_passing(CLIENT_PASSING, passing=True)
+        server.set_passing(SERVER_PASSING, passing=True)
+
+    def leave(self) -> None:
+        """Messages are to be seen again: a policy has come."""
+        self._client.set_passing(CLIENT_PASSING, passing=False)
+        self._server.set_passing(SERVER_PASSING, passing=False)
+
+    @property
+    def settled(self) -> bool:
+        """Every message that asks for ReadyForQuery has got it."""
+        return not self._outstanding and not self._copying
+
+    @property
+    def idle(self) -> bool:
+        return self.settled and not self.is_open and self.status == b"I"
+
+    def client(self, item: Item) -> bytes:
+        """The bytes to forward."""
+        if isinstance(item, Run):
+            streamed = min(self._streaming, len(item))
+            self._streaming -= streamed
+            self.is_open = self.is_open or len(item) > streamed
+            return item
+        if isinstance(item, Oversized):
+            raise ProtocolViolation("invalid message length")
+        if isinstance(item, Head):
+            self._client.pass_frame()
+            self._streaming = item.size
+        kind = item.type
+        if kind in b"cf":
+            self._copying = False
+        elif kind in b"QF" or (kind in b"S" and not self._copying):
+            self._outstanding.append(kind)
+            self.is_open = False
+        elif kind in b"X":
+            self.closing = True
+        return b"" if isinstance(item, Head) else item.raw
+
+    def server(self, item: Item) -> bytes:
+        """The bytes to forward."""
+        if isinstance(item, Run):
+            return item
+        if isinstance(item, (Oversized, Head)):
+            raise ProtocolViolation("invalid message length")
+        kind, raw = item.type, item.raw
+        if kind in b"Z":
+            self.status = messages.parse_ready(raw)
+            self._copying = False
+            if self._outstanding:
+                self._outstanding.popleft()
+        elif kind in b"GW":
+            self._copying = True
+            if self._outstanding and self._outstanding[0] in b"S":
+                self._outstanding.popleft()  # a server that copies in ignores Sync
+        elif kind in b"S":
+            name, value = messages.parse_parameter_status(raw)
+            self._parameters[name.decode(errors="replace")] = value.decode(errors="replace")
+        elif kind in b"E":
+            self._copying = False
+            self.fatal_relayed = messages.severity(messages.parse_fields(raw)) in (b"FATAL", b"PANIC")
+        return raw

@@ -1,0 +1,179 @@
+"""Values on their way: client form -> sealed, sealed -> client form. Joins the type codecs and the sealers.
+
+The functions resolve everything that does not depend on the value once, and return what is called per value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, Protocol
+
+from proxy.config import Scheme, SealedColumn
+from proxy.errors import CannotOpen, InvalidValue, Refused
+from proxy.pgtypes import BYTEA_OID, SqlType
+from proxy.sql.plan import LiteralSlot, Opening, Sealing, Use
+from proxy.wire import codecs
+from proxy.wire.codecs import Probe, Settings
+
+Convert = Callable[[bytes], bytes]
+
+TEXT_FORMAT: Final = 0
+BINARY_FORMAT: Final = 1
+BYTEA_ARRAY_OID: Final = 1001
+
+
+class Sealer(Protocol):
+    """What is asked of `proxy.crypto.Sealer`."""
+
+    def seal(self, plain: bytes) -> bytes: ...
+    def open(self, sealed: bytes) -> bytes: ...
+    def between(self, floor: bytes | None) -> bytes: ...
+    def prefix_bounds(self, prefix: bytes) -> tuple[bytes, bytes]: ...
+
+
+class Sealers(Protocol):
+    """What is asked of `proxy.crypto.Keyring`."""
+
+    def sealer(self, column: SealedColumn) -> Sealer: ...
+
+
+def sealing_function(sealing: Sealing, data_format: int, settings: Settings, sealers: Sealers) -> Convert:
+    """One value from the client, in text (0) or binary (1) -> binary bytea, or bytea[] where the Sealing is an array.
+
+    The callable raises Refused (InvalidValue among them) as PostgreSQL would fail.
+    """
+    source = sealing.client_type
+    if not sealing.is_array:
+        decode = codecs.binary_decoder if data_format == BINARY_FORMAT else codecs.text_decoder
+        read, seal = decode(source, settings), _seal_canonical(sealing, source, settings, sealers)
+        return lambda data: seal(read(data))
+    seal = _seal_canonical(sealing, source.element, settings, sealers)
+
+    def seal_elements(data: bytes) -> bytes:
+        dimensions, elements = codecs.split_array(source, data, data_format, settings)
+        return codecs.join_array(BYTEA_OID, dimensions, [None if e is None else seal(e) for e in elements])
+
+    return seal_elements
+
+
+def seal_literal(slot: LiteralSlot, settings: Settings, sealers: Sealers) -> str:
+    """A literal of the statement -> the SQL text `E'\\\\x<hex>'`; an array's is a bytea[] literal. Raises Refused."""
+    in_utf8 = replace(settings, client_encoding="UTF8")
+    if not slot.sealing.is_array:
+        sealed = sealing_function(slot.sealing, TEXT_FORMAT, in_utf8, sealers)(slot.text.encode())
+        return f"E'\\\\x{sealed.hex()}'"
+    source = slot.sealing.client_type
+    seal = _seal_canonical(slot.sealing, source.element, in_utf8, sealers)
+    dimensions, elements = codecs.split_array(source, slot.text.encode(), TEXT_FORMAT, in_utf8)
+    joined = codecs.join_bytea_array(dimensions, [None if e is None else seal(e) for e in elements]).decode("ascii")
+    return "E'" + joined.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def _seal_canonical(sealing: Sealing, source: SqlType, settings: Settings, sealers: Sealers) -> Convert:
+    """Canonical form of `source` -> sealed: the casts, then the rule of the use."""
+    column, casts = sealing.column, sealing.casts
+    if sealing.is_array:
+        casts = tuple(cast.element for cast in casts)
+    seal = _SEAL[sealing.use](column, casts[-1] if casts else source, settings, sealers.sealer(column))
+    if not casts:
+        return seal
+
+    def cast_and_seal(value: bytes) -> bytes:
+        at = source
+        for target in casts:
+            value = codecs.cast(value, at, target, settings)
+            at = target
+        return seal(value)
+
+    return cast_and_seal
+
+
+def _assign(column: SealedColumn, source: SqlType, settings: Settings, sealer: Sealer) -> Convert:
+    searchable = column.scheme is not Scheme.RANDOM
+    return lambda value: sealer.seal(codecs.assign(value, source, column.type, settings, searchable=searchable))
+
+
+def _carry(column: SealedColumn, source: SqlType, settings: Settings, sealer: Sealer) -> Convert:
+    searchable = column.scheme is not Scheme.RANDOM
+    loose = column.type.unmodified
+
+    def seal(value: bytes) -> bytes:
+        as_shown = codecs.assign(value, source, loose, settings, searchable=False)
+        try:
+            as_stored = codecs.assign(value, source, column.type, settings, searchable=searchable)
+        except InvalidValue:
+            as_stored = None
+        if as_stored is None or as_stored != as_shown:
+            raise Refused(
+                f'a value beside sealed column "{column.name}" does not have the form of its type {column.type}',
+                hint=f"cast the value to {column.type}",
+            )
+        return sealer.seal(as_stored)
+
+    return seal
+
+
+def _compare(column: SealedColumn, source: SqlType, settings: Settings, sealer: Sealer) -> Convert:
+    def seal(value: bytes) -> bytes:
+        found = codecs.compare(value, source, column.type, settings, max_length=column.max_length)
+        return sealer.between(found.floor) if isinstance(found, Probe) else sealer.seal(found)
+
+    return seal
+
+
+def _prefix_low(_column: SealedColumn, _source: SqlType, _settings: Settings, sealer: Sealer) -> Convert:
+    return lambda value: sealer.prefix_bounds(value)[0]
+
+
+def _prefix_high(_column: SealedColumn, _source: SqlType, _settings: Settings, sealer: Sealer) -> Convert:
+    return lambda value: sealer.prefix_bounds(value)[1]
+
+
+_SEAL: Final[dict[Use, Callable[[SealedColumn, SqlType, Settings, Sealer], Convert]]] = {
+    Use.ASSIGN: _assign,
+    Use.CARRY: _carry,
+    Use.COMPARE: _compare,
+    Use.PREFIX_LOW: _prefix_low,
+    Use.PREFIX_HIGH: _prefix_high,
+}
+
+
+def opening_function(opening: Opening, data_format: int, settings: Settings, sealers: Sealers) -> Convert:
+    """One field from the server, in text (0) or binary (1) -> the application's type in the same format.
+
+    The callable raises Refused: XX001 for a value that does not open, 22P05 for what client_encoding cannot express.
+    """
+    sealer, binary, type_ = sealers.sealer(opening.column), data_format == BINARY_FORMAT, opening.type
+    encode = (codecs.binary_encoder if binary else codecs.text_encoder)(type_, settings)
+    open_, name = sealer.open, opening.column.name
+
+    def open_plain(data: bytes) -> bytes:
+        try:
+            value = open_(data if binary else codecs.parse_bytea_text(data))
+        except (CannotOpen, InvalidValue):
+            raise corrupted(name) from None
+        return encode(value)
+
+    def open_elements(data: bytes) -> bytes:
+        try:
+            dimensions, elements = codecs.split_bytea_array(data, data_format)
+            opened = [None if e is None else open_(e) for e in elements]
+        except (CannotOpen, InvalidValue):
+            raise corrupted(name) from None
+        return encode(codecs.join_array(type_.facts.oid, dimensions, opened))
+
+    return open_elements if opens_elements(opening) else open_plain
+
+
+def opens_elements(opening: Opening) -> bool:
+    """True where the server returns bytea[] of sealed elements; a column that is itself an array is sealed whole."""
+    return opening.type.is_array and not opening.column.type.is_array
+
+
+def corrupted(column: str) -> Refused:
+    return Refused(
+        f'a value of sealed column "{column}" cannot be opened',
+        detail="It was changed, cut short or moved, or the keyring lacks its key.",
+        sqlstate="XX001",
+    )

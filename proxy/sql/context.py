@@ -1,0 +1,225 @@
+"""One statement being analysed: what it is held against, what has been decided, and the edits of its tree.
+
+The walls (`queries`, `changes`, `expressions`) decide what a literal or parameter is sealed for; here the decision is
+carried out. A sealed literal becomes a marker constant that the rewriter cuts out of the printed SQL; a sealed
+parameter loses the casts around it, because the server receives bytea.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pglast import ast
+
+from proxy.config import DatabasePolicy
+from proxy.errors import Refused
+from proxy.pgtypes import UNKNOWN_OID, Family
+from proxy.sql.catalog import Catalog, SearchPath
+from proxy.sql.flow import Columns, Kind, Leaf
+from proxy.sql.naming import column_name
+from proxy.sql.plan import LiteralSlot, Sealing, ServerParam
+
+if TYPE_CHECKING:
+    from proxy.sql.scopes import Cte
+
+
+class Context:
+    """State of the analysis of one statement. `text` is the client's statement, which locations point into."""
+
+    def __init__(
+        self,
+        text: str,
+        catalog: Catalog,
+        path: SearchPath,
+        policy: DatabasePolicy,
+        param_types: tuple[int, ...] = (),
+    ) -> None:
+        self.text = text
+        self.catalog = catalog
+        self.path = path
+        self.policy = policy
+        self.param_types = param_types
+        self.edited = False
+        """True once the tree differs from the client's text."""
+        self.tables: set[int] = set()
+        """OIDs of the relations with sealed columns that the statement names, views' tables included."""
+        self.literals: list[LiteralSlot] = []
+        """Slot i stands in the tree as marker(i)."""
+        self.is_stored = False
+        """True while a view's definition is read: its constants are sealed already."""
+        self.views: dict[int, Columns | None] = {}
+        """Columns of the views met so far; None: none of its columns can be sealed."""
+        self.subquery_names: dict[int, str] = {}
+        """id() of a scalar subquery's node -> name of its column, for naming."""
+        self.view_targets: dict[tuple[int, int], bool] = {}
+        """(view OID, attribute number) of a sealed view column -> True where it is a plain column of a table."""
+        self.recursive: Cte | None = None
+        """The WITH query whose outermost statement is about to be analysed."""
+        self._params: list[Leaf] = []
+        self._key = secrets.token_hex(16)
+
+    def marker(self, index: int) -> str:
+        """Text of the constant that stands for literal `index`; no client can know it in advance."""
+        return f"sealwire:{self._key}:{index}:"
+
+    def position(self, location: int | None) -> int | None:
+        """A location of the parser (pglast counts characters from 0) -> the position, from 1, that errors report."""
+        return None if location is None or location < 0 or self.is_stored else location + 1
+
+    def seal_literal(self, text: str, sealing: Sealing) -> ast.Node:
+        """Registers a literal and returns the node to put in its place: the marker, cast to bytea."""
+        index = len(self.literals)
+        self.literals.append(LiteralSlot(text, sealing))
+        self.edited = True
+        return bytea_cast(ast.A_Const(isnull=False, val=ast.String(sval=self.marker(index))))
+
+    def seal(self, leaf: Leaf, sealing: Sealing) -> None:
+        """Decides a leaf for a sealed column and edits the tree; the numbers of parameters follow in finish_params."""
+        leaf.sealing = sealing
+        holder = leaf.slot.holder
+        if isinstance(holder, ast.ResTarget) and holder.name is None:
+            before = column_name(holder.val, self.subquery_names)
+            self._replace(leaf, sealing)
+            if column_name(holder.val, self.subquery_names) != before:
+                holder.name = before
+        else:
+            self._replace(leaf, sealing)
+
+    def _replace(self, leaf: Leaf, sealing: Sealing) -> None:
+        if leaf.kind is Kind.LITERAL:
+            leaf.slot.set(self.seal_literal(leaf.text, sealing))
+        elif leaf.kind is Kind.NULL:
+            if leaf.casts or leaf.source is not None:
+                leaf.slot.set(bytea_cast(ast.A_Const(isnull=True)))
+                self.edited = True
+        elif isinstance(leaf.slot.get(), ast.TypeCast):
+            node = leaf.slot.get()
+            while isinstance(node, ast.TypeCast):
+                node = node.arg
+            leaf.slot.set(node)
+            self.edited = True
+
+    def declared_type(self, number: int) -> int:
+        """OID that the client declared for parameter `number`; 0: none."""
+        oid = self.param_types[number - 1] if 0 < number <= len(self.param_types) else 0
+        return 0 if oid == UNKNOWN_OID else oid
+
+    def add_param(self, leaf: Leaf) -> None:
+        """Every ParamRef of the statement is registered once, in the order of PostgreSQL's own analysis."""
+        self._params.append(leaf)
+
+    def finish_params(self) -> tuple[ServerParam, ...] | None:
+        """Assigns the server's parameter numbers; None: no parameter is sealed, all pass as they are.
+
+        The first use of a number (plain or one way of sealing) keeps it. Each different further use gets a number of
+        its own after the client's highest one, and its ParamRef is edited.
+        """
+        if all(leaf.sealing is None for leaf in self._params):
+            return None
+        for leaf in self._params:
+            if leaf.is_neutral:
+                self._follow(leaf)
+        count = max(len(self.param_types), max(leaf.number for leaf in self._params))
+        server: list[ServerParam | None] = [None] * count
+        numbers: dict[tuple[int, Sealing | None], int] = {}
+        uses: dict[int, list[Leaf]] = {}
+        for leaf in self._params:
+            uses.setdefault(leaf.number, []).append(leaf)
+        for number, leaves in uses.items():
+            if len(leaves) > 1 and not self.declared_type(number):
+                self._agree(number, leaves)
+        for leaf in self._params:
+            key = (leaf.number, leaf.sealing)
+            if key in numbers:
+                number = numbers[key]
+            elif server[leaf.number - 1] is None:
+                number = leaf.number
+                server[number - 1] = ServerParam(number - 1, leaf.sealing)
+            else:
+                server.append(ServerParam(leaf.number - 1, leaf.sealing))
+                number = len(server)
+            numbers[key] = number
+            if number != leaf.number:
+                self._renumber(leaf, number)
+        return tuple(param or ServerParam(index) for index, param in enumerate(server))
+
+    def _follow(self, leaf: Leaf) -> None:
+        first = next(other for other in self._params if other.number == leaf.number)
+        if first is leaf and leaf.source is None and not self.declared_type(leaf.number):
+            raise Refused(
+                f"could not determine data type of parameter ${leaf.number}",
+                position=self.position(leaf.location),
+                sqlstate="42P08",
+            )
+        for other in self._params:
+            if other.number == leaf.number and other.sealing is not None and not other.is_neutral:
+                self.seal(leaf, other.sealing)
+                return
+
+    def _renumber(self, leaf: Leaf, number: int) -> None:
+        node = leaf.slot.get()
+        while isinstance(node, ast.TypeCast):
+            node = node.arg
+        node.number = number
+        self.edited = True
+
+    def _agree(self, number: int, leaves: list[Leaf]) -> None:
+        """One undeclared parameter, used several times: PostgreSQL infers one type, from the first use, and all
+        others convert from it. Raises Refused where the uses could disagree."""
+        if all(leaf.sealing is None for leaf in leaves):
+            return
+        if all(leaf.sealing == leaves[0].sealing for leaf in leaves):
+            return
+        types = [leaf.sealing.client_type if leaf.sealing else leaf.type or leaf.plain_type for leaf in leaves]
+        for index, leaf in enumerate(leaves):
+            for other, kind in zip(leaves[:index], types[:index], strict=True):
+                mine = types[index]
+                if leaf.group and leaf.group == other.group and kind and mine and kind.oid != mine.oid:
+                    raise Refused(
+                        f"inconsistent types deduced for parameter ${number}",
+                        detail=f"{kind.unmodified} versus {mine.unmodified}",
+                        position=self.position(leaf.location),
+                        sqlstate="42P08",
+                    )
+        first = types[0]
+        if first is None or None in types:
+            raise self._undecided(number, leaves)
+        for leaf, kind in zip(leaves, types, strict=True):
+            assert kind is not None  # noqa: S101  (None was refused above)
+            if kind.oid == first.oid:
+                continue
+            if kind.family is not first.family or kind.is_array != first.is_array or first.family is not Family.TEXT:
+                raise self._undecided(number, leaves)
+            if leaf.sealing is not None and leaf.sealing.source is None:
+                leaf.sealing = replace(leaf.sealing, source=first.unmodified)
+
+    def _undecided(self, number: int, leaves: list[Leaf]) -> Refused:
+        column = next(leaf.sealing.column for leaf in leaves if leaf.sealing is not None)
+        return Refused(
+            f'parameter ${number} meets sealed column "{column.name}" and with values whose type may differ',
+            hint=f"cast every use of it to one type, such as ${number}::{column.type.unmodified}, "
+            "or send it as two parameters",
+            position=self.position(leaves[-1].location),
+        )
+
+
+def _type_name(*, is_array: bool) -> ast.TypeName:
+    return ast.TypeName(
+        names=(ast.String(sval="pg_catalog"), ast.String(sval="bytea")),
+        setof=False,
+        pct_type=False,
+        typemod=-1,
+        arrayBounds=(ast.Integer(ival=-1),) if is_array else None,
+    )
+
+
+# Shared by all trees: making nodes is the dearest part of an edit, and nobody changes a type's name.
+_BYTEA = _type_name(is_array=False)
+_BYTEA_ARRAY = _type_name(is_array=True)
+
+
+def bytea_cast(node: ast.Node, *, is_array: bool = False) -> ast.TypeCast:
+    """`node::pg_catalog.bytea`, or bytea[]."""
+    return ast.TypeCast(arg=node, typeName=_BYTEA_ARRAY if is_array else _BYTEA)

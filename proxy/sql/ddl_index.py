@@ -1,0 +1,86 @@
+"""CREATE INDEX and CREATE STATISTICS on sealed columns: what the scheme carries natively."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pglast import ast
+
+from proxy.errors import Refused
+from proxy.sql.catalog import Relation
+from proxy.sql.ddl_columns import BYTEWISE, Table, column_names, require_equality, require_relation
+from proxy.sql.flow import Slot
+from proxy.sql.plan import Plan
+from proxy.sql.survey import Tree
+from proxy.sql.task import Task
+
+
+def create_index(task: Task, node: Tree) -> Plan:
+    """CREATE INDEX: equality and order take btree and hash; predicates and expressions are analysed."""
+    if not task.policy:
+        return task.forward()
+    relation = require_relation(task, node.relation)
+    if not task.carries(relation):
+        return task.forward()
+    table = existing(task, relation)
+    if not table.sealed:
+        return task.forward()
+    for element in node.indexParams or ():
+        if element.expr is not None:
+            table.plain_expression(Slot(element, "expr"), "an index expression")
+        elif (column := table.sealed.get(element.name)) is not None:
+            require_equality(column, "an index", node.relation.location)
+            if node.accessMethod not in ("btree", "hash"):
+                raise Refused(
+                    f'sealed column "{column.name}" cannot be indexed by {node.accessMethod}',
+                    hint="use btree or hash",
+                )
+            if element.opclass:
+                raise Refused(
+                    f'sealed column "{column.name}" cannot be indexed with operator class "{element.opclass[-1].sval}"',
+                    hint="leave the operator class out: sealed values are compared bytewise",
+                )
+            if element.collation is not None:
+                if element.collation[-1].sval not in BYTEWISE:
+                    raise Refused(
+                        f'sealed column "{column.name}" cannot be indexed with another collation: it compares bytewise',
+                        hint='use COLLATE "C", or none',
+                    )
+                element.collation = None
+                task.context.edited = True
+    if node.whereClause is not None:
+        table.plain_expression(Slot(node, "whereClause"), "the predicate of an index")
+    return task.plan(node)
+
+
+def existing(task: Task, relation: Relation) -> Table:
+    """The shape of a table that exists. Raises Refused for a materialized view that shows sealed columns."""
+    if relation.kind not in ("r", "p", "f"):
+        raise Refused(
+            f'"{relation.qualified}" shows sealed columns and cannot be indexed or altered here',
+            hint="index the tables below it",
+        )
+    table = Table(task, relation.schema, relation.name)
+    table.oid = relation.oid
+    table.parents = relation.parents
+    table.take(relation)
+    return table
+
+
+def create_statistics(task: Task, node: Tree) -> Plan:
+    """CREATE STATISTICS: frequencies of sealed values are those of their plaintexts under equality and order."""
+    if not task.policy:
+        return task.forward()
+    for name in node.relations or ():
+        relation = require_relation(task, name) if isinstance(name, ast.RangeVar) else None
+        if relation is None or not task.carries(relation):
+            continue
+        table = existing(task, relation)
+        elements: tuple[Any, ...] = node.exprs or ()
+        for element in elements:
+            for column_name in column_names(element):
+                if (column := table.sealed.get(column_name)) is not None:
+                    require_equality(column, "statistics", name.location)
+            if element.expr is not None:
+                table.plain_expression(Slot(element, "expr"), "an expression of CREATE STATISTICS")
+    return task.plan(node)

@@ -1,0 +1,231 @@
+"""Operators: comparison, IN, BETWEEN, ANY, LIKE, NULLIF; everything else takes plain values only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from pglast import ast, enums
+
+from proxy.config import Scheme
+from proxy.pgtypes import Family
+from proxy.sql import refusals
+from proxy.sql.context import Context
+from proxy.sql.conversions import BOOLEAN, compared_type, shared_type
+from proxy.sql.dispatch import each, expression, handles
+from proxy.sql.flow import PLAIN, Flow, Kind, Open, Plain, Row, Sealed, Slot
+from proxy.sql.meeting import OPERATORS, compare, compare_any, current, use_as_plain
+from proxy.sql.plan import Sealing, Use
+from proxy.sql.scopes import Scope
+from proxy.sql.terms import comparison, subquery_columns
+
+_NEGATED: Final = frozenset({enums.A_Expr_Kind.AEXPR_NOT_BETWEEN, enums.A_Expr_Kind.AEXPR_NOT_BETWEEN_SYM})
+_BINARY_TEXT: Final = "use =, LIKE 'prefix%' with search: order, or select the column and compute in the application"
+
+
+@handles(ast.A_Expr)
+def operator_expression(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:
+    handler = _KINDS.get(node.kind) if node.kind is not None else None
+    if handler is None:
+        raise refusals.unsupported("this kind of operator", ctx.position(node.location))
+    return handler(ctx, node, slot, scope)
+
+
+def _operator(node: ast.A_Expr) -> str:
+    names = [part.sval or "" for part in node.name or ()]
+    return names[-1] if len(names) == 1 or names[0] == "pg_catalog" else ".".join(names)
+
+
+def _binary(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:
+    position = ctx.position(node.location)
+    operator = _operator(node)
+    left = None if node.lexpr is None else expression(ctx, Slot(node, "lexpr"), scope)
+    right_node = node.rexpr
+    if (
+        isinstance(left, Row)
+        and not left.is_record
+        and isinstance(right_node, ast.SubLink)
+        and right_node.subLinkType == enums.SubLinkType.EXPR_SUBLINK
+    ):
+        columns = subquery_columns(ctx, right_node, scope)
+        if len(columns) != len(left.fields):
+            few = "few" if len(columns) < len(left.fields) else "many"
+            raise refusals.syntax(f"subquery has too {few} columns", position)
+        compare(ctx, operator, left, Row(tuple(columns)), position)
+        return Plain(BOOLEAN)
+    right = expression(ctx, Slot(node, "rexpr"), scope)
+    if left is not None and operator in OPERATORS:
+        compare(ctx, operator, left, right, position)
+        return Plain(BOOLEAN)
+    doing = f'used with operator "{operator}"'
+    for flow in (left, right):
+        if flow is not None:
+            use_as_plain(ctx, flow, doing, position)
+    return PLAIN
+
+
+def _any_all(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:
+    left = expression(ctx, Slot(node, "lexpr"), scope)
+    right = expression(ctx, Slot(node, "rexpr"), scope)
+    compare_any(ctx, _operator(node), left, right, ctx.position(node.location))
+    return Plain(BOOLEAN)
+
+
+def _distinct(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:
+    left = expression(ctx, Slot(node, "lexpr"), scope)
+    right = expression(ctx, Slot(node, "rexpr"), scope)
+    compare(ctx, _operator(node), left, right, ctx.position(node.location))
+    return Plain(BOOLEAN)
+
+
+def _nullif(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:
+    position = ctx.position(node.location)
+    left = current(expression(ctx, Slot(node, "lexpr"), scope), position)
+    right = current(expression(ctx, Slot(node, "rexpr"), scope), position)
+    if isinstance(right, Sealed) and not isinstance(left, Sealed):
+        raise refusals.cannot(right.column, "the second argument of nullif", position, "write it as CASE")
+    other = right.type if isinstance(right, Open | Sealed) else None
+    compare(ctx, _operator(node), left, right, position)
+    if isinstance(left, Sealed):
+        kind = compared_type(left.type, other)
+        if kind.family is not left.type.family:
+            raise refusals.result_type(left.column, kind, "compared by nullif", position)
+        return Sealed(left.column, kind)
+    return Plain(left.type) if isinstance(left, Plain) else PLAIN
+
+
+def _in(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:
+    position = ctx.position(node.location)
+    left = current(expression(ctx, Slot(node, "lexpr"), scope), position)
+    items = each(ctx, node, "rexpr", scope)
+    values = [flow for flow in items if isinstance(flow, Open)]
+    if len(values) > 1 and isinstance(left, Sealed):
+        # several values are compared as one array, whose element type untyped parameters take
+        common = shared_type([left.type, *(flow.type for flow in values)])
+        for flow in values:
+            leaf = flow.leaves[0] if flow.is_direct else None
+            if leaf is None or leaf.kind is not Kind.PARAM or leaf.source is not None or common is None:
+                continue
+            if not ctx.declared_type(leaf.number):
+                leaf.source = common
+    compare_each(ctx, [(_operator(node), flow) for flow in items], left, position)
+    return Plain(BOOLEAN)
+
+
+def _between(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:
+    position = ctx.position(node.location)
+    left = expression(ctx, Slot(node, "lexpr"), scope)
+    low, high = each(ctx, node, "rexpr", scope)
+    operators = ("<", ">") if node.kind in _NEGATED else (">=", "<=")
+    compare_each(ctx, [(operators[0], low), (operators[1], high)], left, position)
+    return Plain(BOOLEAN)
+
+
+def compare_each(ctx: Context, others: list[tuple[str, Flow]], left: Flow, position: int | None) -> None:
+    """`left` against several values. A literal on the left stands in the tree once: it is sealed by the first sealed
+    value that it meets, and the rest must be sealed alike."""
+    others = [(operator, current(flow, position)) for operator, flow in others]
+    base = next((pair for pair in others if isinstance(pair[1], Sealed)), None)
+    if isinstance(left, Open) and base is not None:
+        compare(ctx, base[0], left, base[1], position)
+        left = base[1]
+        others = [pair for pair in others if pair is not base]
+    for operator, flow in others:
+        compare(ctx, operator, left, flow, position)
+
+
+def _like(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:
+    """LIKE. On a sealed column: a pattern without wildcards is an equality, `x%` a range of an ordered column."""
+    position = ctx.position(node.location)
+    left = current(expression(ctx, Slot(node, "lexpr"), scope), position)
+    doing = f"matched with {'LIKE' if node.kind == enums.A_Expr_Kind.AEXPR_LIKE else 'ILIKE'}"
+    if not isinstance(left, Sealed):
+        use_as_plain(ctx, expression(ctx, Slot(node, "rexpr"), scope), doing, position)
+        use_as_plain(ctx, left, doing, position)
+        return Plain(BOOLEAN)
+    column = left.column
+    pattern = _pattern(node.rexpr) if node.kind == enums.A_Expr_Kind.AEXPR_LIKE else None
+    prefix = split_pattern(*pattern) if pattern is not None else None
+    if prefix is None or left.type.family is not Family.TEXT or left.is_array:
+        raise refusals.cannot(column, f"{doing} this way", position, _BINARY_TEXT)
+    text, is_open = prefix
+    negated = _operator(node) == "!~~"
+    if not is_open:
+        if column.scheme < Scheme.EQUALITY:
+            raise refusals.needs(column, Scheme.EQUALITY, doing, position)
+        value = ctx.seal_literal(text, Sealing(column, Use.COMPARE))
+        slot.set(comparison(node.lexpr, "<>" if negated else "=", value))
+        return Plain(BOOLEAN)
+    if column.scheme < Scheme.ORDER:
+        raise refusals.needs(column, Scheme.ORDER, doing, position)
+    if not text or not isinstance(node.lexpr, ast.ColumnRef):
+        raise refusals.cannot(column, f"{doing} this way", position, "write IS NOT NULL, or match the column itself")
+    low = comparison(node.lexpr, "<" if negated else ">=", ctx.seal_literal(text, Sealing(column, Use.PREFIX_LOW)))
+    high = comparison(node.lexpr, ">=" if negated else "<", ctx.seal_literal(text, Sealing(column, Use.PREFIX_HIGH)))
+    joined = enums.BoolExprType.OR_EXPR if negated else enums.BoolExprType.AND_EXPR
+    slot.set(ast.BoolExpr(boolop=joined, args=(low, high)))
+    return Plain(BOOLEAN)
+
+
+def _pattern(node: object) -> tuple[str, str] | None:
+    """(pattern, escape character or "") where both are literals; None otherwise."""
+    if isinstance(node, ast.FuncCall):  # the grammar's form of LIKE ... ESCAPE ...
+        names = [part.sval for part in node.funcname or ()]
+        args = node.args or ()
+        if names != ["pg_catalog", "like_escape"] or len(args) != 2:
+            return None
+        pattern, escape = _text(args[0]), _text(args[1])
+        return None if pattern is None or escape is None or len(escape) > 1 else (pattern, escape)
+    pattern = _text(node)
+    return None if pattern is None else (pattern, "\\")
+
+
+def _text(node: object) -> str | None:
+    return node.val.sval or "" if isinstance(node, ast.A_Const) and isinstance(node.val, ast.String) else None
+
+
+def split_pattern(pattern: str, escape: str) -> tuple[str, bool] | None:
+    """`abc` -> ("abc", False); `abc%` -> ("abc", True); None for every other LIKE pattern."""
+    text: list[str] = []
+    index = 0
+    while index < len(pattern):
+        character = pattern[index]
+        if escape and character == escape:
+            index += 1
+            if index == len(pattern):
+                return None  # 22025 in PostgreSQL
+            text.append(pattern[index])
+        elif character == "%":
+            return ("".join(text), True) if not pattern[index:].strip("%") else None
+        elif character == "_":
+            return None
+        else:
+            text.append(character)
+        index += 1
+    return "".join(text), False
+
+
+def _similar(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:
+    position = ctx.position(node.location)
+    for name in ("lexpr", "rexpr"):
+        flow = expression(ctx, Slot(node, name), scope)
+        use_as_plain(ctx, flow, "matched with SIMILAR TO", position, hint=_BINARY_TEXT)
+    return Plain(BOOLEAN)
+
+
+_KINDS: Final[dict[int, Callable[[Context, ast.A_Expr, Slot, Scope], Flow]]] = {
+    enums.A_Expr_Kind.AEXPR_OP: _binary,
+    enums.A_Expr_Kind.AEXPR_OP_ANY: _any_all,
+    enums.A_Expr_Kind.AEXPR_OP_ALL: _any_all,
+    enums.A_Expr_Kind.AEXPR_DISTINCT: _distinct,
+    enums.A_Expr_Kind.AEXPR_NOT_DISTINCT: _distinct,
+    enums.A_Expr_Kind.AEXPR_NULLIF: _nullif,
+    enums.A_Expr_Kind.AEXPR_IN: _in,
+    enums.A_Expr_Kind.AEXPR_LIKE: _like,
+    enums.A_Expr_Kind.AEXPR_ILIKE: _like,
+    enums.A_Expr_Kind.AEXPR_SIMILAR: _similar,
+    enums.A_Expr_Kind.AEXPR_BETWEEN: _between,
+    enums.A_Expr_Kind.AEXPR_NOT_BETWEEN: _between,
+    enums.A_Expr_Kind.AEXPR_BETWEEN_SYM: _between,
+    enums.A_Expr_Kind.AEXPR_NOT_BETWEEN_SYM: _between,
+}

@@ -1,0 +1,48 @@
+"""The doors of the analysis of queries: a SELECT, its result columns."""
+
+from __future__ import annotations
+
+from pglast import ast
+
+from proxy.sql import changes, refusals, select
+from proxy.sql.context import Context
+from proxy.sql.flow import Columns, Flow, Opaque, Row, Sealed
+from proxy.sql.meeting import current
+from proxy.sql.plan import Opening
+from proxy.sql.scopes import Scope
+
+analyse_change = changes.analyse_change
+
+
+def analyse_query(ctx: Context, statement: ast.Node, outer: Scope | None = None) -> Columns:
+    """Result columns (name, flow) of a SelectStmt: SELECT, VALUES, set operations, WITH. May edit the tree.
+
+    INTO is not looked at. Raises Refused.
+    """
+    if not isinstance(statement, ast.SelectStmt):
+        raise refusals.unsupported(type(statement).__name__, None)
+    return select.analyse_select(ctx, statement, outer)
+
+
+def openings(columns: Columns) -> tuple[Opening | None, ...] | None:
+    """What to open in the result; None: nothing. To be called once the whole statement has been analysed.
+
+    Raises Refused where sealed values would come back inside a record or next to columns that are not known.
+    """
+    found = [_opening(flow) for _, flow in columns]
+    if not any(found):
+        return None
+    if any(isinstance(flow, Opaque) for _, flow in columns):
+        raise refusals.unknown_columns(None)
+    return tuple(found)
+
+
+def _opening(flow: Flow) -> Opening | None:
+    flow = current(flow, None)
+    if isinstance(flow, Sealed):
+        return Opening(flow.column, flow.type, flow.origin)
+    if isinstance(flow, Row):
+        for _, part in flow.fields:
+            if (opening := _opening(part)) is not None:
+                raise refusals.whole_row(opening.column, None)
+    return None

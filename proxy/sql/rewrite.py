@@ -1,0 +1,136 @@
+"""Edited syntax tree -> SQL text, proven by parsing it again, and cut at the places of the sealed literals.
+
+The printer is pglast's RawStream. What it prints is parsed again and must equal the edited tree, slot by slot, with
+three exceptions that carry no meaning: places in the text, `funcformat` (whether a function was written as a call or
+as SQL syntax) and the difference between a missing C value and its zero. A tree that does not survive is refused.
+Comments are no part of the tree, so none survives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from pglast import ast, parse_sql
+from pglast.parser import ParseError
+from pglast.stream import RawStream
+
+from proxy.errors import Refused
+from proxy.sql.parsing import too_deep
+
+_PLACES: Final = frozenset({"ParseLoc"})
+_IGNORED: Final = frozenset({("FuncCall", "funcformat")})
+# C types held by value: the tree that a program builds may leave them unset where the parser writes their zero.
+_LISTS: Final = frozenset({"List*"})
+
+
+def _slots_of(kind: Any) -> tuple[tuple[str, bool], ...]:
+    """(slot, is a pointer) of the slots that mean something; the class variable `__slots__` maps names to C types."""
+    return tuple(
+        (name, info.c_type.endswith("*") and info.c_type not in _LISTS)
+        for name, info in kind.__slots__.items()
+        if info.c_type not in _PLACES and (kind.__name__, name) not in _IGNORED
+    )
+
+
+_SLOTS: Final[dict[type, tuple[tuple[str, bool], ...]]] = {}
+
+
+def render(node: ast.Node, markers: Sequence[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """The statement's text in pieces, and which marker stands between piece i and i+1 (an index into `markers`).
+
+    A marker is the text of a string constant that stands for a sealed literal; its quotes belong to it, so
+    `'<marker>'` as a whole disappears from the pieces. A marker may occur several times, not zero times.
+    Raises Refused: 0A000 when the printed text does not parse back to the same tree, 54001 when it is nested too deep.
+    """
+    try:
+        text = RawStream()(node)
+        printed = parse_sql(text)
+        faithful = len(printed) == 1 and same(printed[0].stmt, node)
+    except RecursionError:
+        raise too_deep() from None
+    except (ParseError, NotImplementedError, AttributeError, TypeError, ValueError, KeyError, IndexError):
+        faithful = False  # the printer does not know a construct, or prints it wrongly
+    if not faithful:
+        raise Refused(
+            "this statement uses syntax that cannot be rewritten faithfully",
+            hint="It touches sealed columns, so its literals or parameters must be replaced: write it simpler",
+        )
+    return _cut(text, markers)
+
+
+def _cut(text: str, markers: Sequence[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """In one pass over the text, split at its quotes: statements may hold many thousand literals."""
+    if not markers:
+        return (text,), ()
+    index = {marker: number for number, marker in enumerate(markers)}
+    shared = _shared_start(min(markers), max(markers))
+    parts = text.split("'")
+    pieces: list[str] = []
+    order: list[int] = []
+    start = 0
+    for place, part in enumerate(parts):
+        number = index.get(part)
+        if number is not None and _stands_alone(parts, place):
+            pieces.append("'".join(parts[start:place]))
+            order.append(number)
+            start = place + 1
+        elif shared in part:
+            raise _mistakable()
+    if len(set(order)) != len(index):
+        raise _mistakable()
+    return (*pieces, "'".join(parts[start:])), tuple(order)
+
+
+def _shared_start(one: str, other: str) -> str:
+    different = (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    return one[: next(different, min(len(one), len(other)))]
+
+
+def _stands_alone(parts: Sequence[str], place: int) -> bool:
+    """A constant of its own has no prefix (E'', X'') and is no part of a longer constant or quoted name, whose quotes
+    would stand doubled or beside it."""
+    if not 0 < place < len(parts) - 1:
+        return False
+    before, after = parts[place - 1], parts[place + 1]
+    if not before or before[-1].isalnum() or before[-1] in '_$"':
+        return False
+    return not after.startswith('"') if after else place + 2 == len(parts)
+
+
+def _mistakable() -> Refused:
+    return Refused("this statement's literals cannot be told apart from Sealwire's own marks")
+
+
+def same(left: Any, right: Any) -> bool:
+    """True: both trees mean the same statement."""
+    if left is right:
+        return True
+    if isinstance(left, ast.Node):
+        kind = type(left)
+        if type(right) is not kind:
+            return False
+        slots = _SLOTS.get(kind)
+        if slots is None:
+            slots = _SLOTS[kind] = _slots_of(kind)
+        for slot, is_pointer in slots:
+            a, b = getattr(left, slot), getattr(right, slot)
+            if a is b:
+                continue
+            if is_pointer:
+                if a is None or b is None or not same(a, b):
+                    return False
+            elif not (same(a, b) or (_is_zero(a) and _is_zero(b))):
+                return False
+        return True
+    if isinstance(left, (tuple, list)):
+        return isinstance(right, (tuple, list)) and len(left) == len(right) and all(map(_SAME, left, right))
+    return type(left) is type(right) and bool(left == right)
+
+
+_SAME: Final[Callable[[Any, Any], bool]] = same
+
+
+def _is_zero(value: Any) -> bool:
+    """What C's zero-initialised memory holds: NIL for a list, false, 0, the first member of an enum, no character."""
+    return value is None or value == () or value == [] or value == "\0" or (not isinstance(value, str) and value == 0)

@@ -1,0 +1,203 @@
+"""One statement on its way to a Plan: what the handlers of the statement classes share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+from pglast import ast
+
+from proxy.config import DatabasePolicy
+from proxy.errors import Refused
+from proxy.sql.catalog import Catalog, Relation, SearchPath
+from proxy.sql.context import Context
+from proxy.sql.plan import CopyPlan, Effect, Opening, Plan
+from proxy.sql.rewrite import render
+from proxy.sql.survey import Carriers, Mentions, Tree, mentions
+
+DDL: Final = Effect.CATALOG
+DDL_AND_PATH: Final = Effect.CATALOG | Effect.SETTINGS
+"""DDL after which the schemas of the search_path that exist, or may be used, may be others."""
+
+# Functions of pg_catalog that run SQL text or read whole tables by name: what they return or compare would be sealed
+# bytes, and their text cannot be rewritten.
+_RUN_TEXT: Final = re.compile(
+    r"(query|table|cursor|schema|database)_to_xml(_?schema)?(_and_xmlschema)?|ts_stat|ts_rewrite|dblink.*|crosstab.*"
+)
+# Set in every transaction by pools and frameworks, or reported by ParameterStatus.
+_HARMLESS: Final = frozenset(
+    {
+        "statement_timeout",
+        "lock_timeout",
+        "idle_in_transaction_session_timeout",
+        "transaction_timeout",
+        "work_mem",
+        "application_name",
+        "timezone",
+        "datestyle",
+        "intervalstyle",
+        "client_encoding",
+        "standard_conforming_strings",
+    }
+)
+_WORD: Final = re.compile(r"\w+")
+
+
+class Task:
+    """A parsed statement with all that it is held against. `text` is the whole Query string, `node` the tree."""
+
+    def __init__(
+        self,
+        text: str,
+        node: Tree,
+        *,
+        catalog: Catalog,
+        path: SearchPath,
+        policy: DatabasePolicy,
+        param_types: tuple[int, ...],
+    ) -> None:
+        self.text = text
+        self.node = node
+        self.catalog = catalog
+        self.path = path
+        self.policy = policy
+        self.carriers = Carriers(catalog, policy)
+        self.context = Context(text, catalog, path, policy, param_types)
+        self.effects = Effect.NONE
+        """What handlers add to their statement class's own effects."""
+        self.tag = ""
+
+    def mentions(self, node: Any = None) -> Mentions:
+        """What the statement, or a part of it, names; the effects of set_config() are noted in passing."""
+        found = mentions(self.node if node is None else node, self.catalog, self.path)
+        for call in found.functions:
+            if _name_of(call)[-1] == "set_config" and _may_matter(call):
+                self.effects |= Effect.SETTINGS
+        return found
+
+    def sealed_mention(self, found: Mentions) -> Relation | None:
+        """The first relation with sealed columns among those that `found` names, as a table or as a row type."""
+        for _, relation in (*found.relations, *found.row_types):
+            if self.carries(relation):
+                return relation
+        return None
+
+    def carries(self, relation: Relation) -> bool:
+        return bool(self.policy) and self.carriers.carries(relation)
+
+    def require_known(self, found: Mentions) -> None:
+        """Raises Refused 42P01 for the first name that the catalog does not hold: the session reads it again once."""
+        if self.policy and found.unknown:
+            node = min(found.unknown, key=lambda item: item.location or 0)
+            name = f"{node.schemaname}.{node.relname}" if node.schemaname else node.relname
+            raise Refused(f'relation "{name}" does not exist', position=place(node.location), sqlstate="42P01")
+
+    def refuse_text_runners(self, found: Mentions) -> None:
+        """Raises Refused for a call that runs SQL text or reads a table by name where that may be a sealed one."""
+        for call in found.functions:
+            name = _name_of(call)
+            if len(name) == 1 or name[0] == "pg_catalog":
+                function = name[-1]
+            else:
+                continue
+            if not _RUN_TEXT.fullmatch(function):
+                continue
+            inner = mentions(call.args, self.catalog, self.path)
+            arguments = call.args or ()
+            is_constant = not inner.parameters and all(_is_constant(argument) for argument in arguments)
+            if function.startswith(("schema_", "database_")) or not is_constant or self.names_sealed(inner.strings):
+                raise Refused(
+                    f"{function}() may read sealed columns through text that cannot be analysed",
+                    hint="write the query itself as the statement",
+                    position=place(call.location),
+                )
+
+    def names_sealed(self, texts: Iterable[str]) -> str | None:
+        """The name of a relation with sealed columns that occurs as a word in one of the texts, whatever its schema.
+
+        The words of a text in single quotes count too (EXECUTE 'SELECT ...'), and case does not matter.
+        """
+        if not self.policy:
+            return None
+        lowered = [text.lower() for text in texts]
+        words = {word for text in lowered for word in _WORD.findall(text)}
+
+        def occurs(name: str) -> bool:
+            name = name.lower()
+            return name in words if _WORD.fullmatch(name) else any(name in text for text in lowered)
+
+        for _, table in self.policy.tables:
+            if occurs(table) and not self._is_pending_only(table):
+                return table
+        for relation in self.catalog:
+            if not relation.is_system and occurs(relation.name) and self.carriers.carries(relation):
+                return relation.name
+        return None
+
+    def _is_pending_only(self, table: str) -> bool:
+        return all(
+            column.pending
+            for (_, name), columns in self.policy.tables.items()
+            if name == table
+            for column in columns.values()
+        )
+
+    def resolve(self, name: Tree) -> Relation | None:
+        return self.catalog.resolve(name.schemaname, name.relname, self.path)
+
+    def plan(
+        self, node: Tree, *, results: tuple[Opening | None, ...] | None = None, copy: CopyPlan | None = None
+    ) -> Plan:
+        """The statement as it will be sent: its own bytes, or the edited tree printed, proven and cut."""
+        context = self.context
+        params = context.finish_params()
+        template = None
+        literals: tuple[Any, ...] = ()
+        if context.edited:
+            template, order = render(node, [context.marker(index) for index in range(len(context.literals))])
+            literals = tuple(context.literals[index] for index in order)
+        return Plan(
+            template=template,
+            literals=literals,
+            params=params,
+            results=results,
+            effects=self.effects,
+            copy=copy,
+            tables=frozenset(context.tables - {0}),  # 0: a table that is only being defined
+            tag=self.tag,
+        )
+
+    def forward(self, **more: Any) -> Plan:
+        """The client's own bytes."""
+        return Plan(effects=self.effects, tag=self.tag, **more)
+
+
+def matters(setting: str) -> bool:
+    """False for settings that no analysis and no codec depends on, or that the server reports by itself."""
+    return "." not in setting and setting.lower() not in _HARMLESS
+
+
+def _may_matter(call: Tree) -> bool:
+    """False for set_config() of a setting that is written as a literal and known not to matter."""
+    setting = call.args[0] if call.args else None
+    if isinstance(setting, ast.A_Const) and isinstance(setting.val, ast.String):
+        return matters(setting.val.sval or "")
+    return True
+
+
+def place(location: int | None) -> int | None:
+    """A location of the parser (characters from 0, -1 for none) -> the position of an error (from 1)."""
+    return None if location is None or location < 0 else location + 1
+
+
+def _name_of(call: Tree) -> tuple[str, ...]:
+    return tuple(part.sval for part in call.funcname)
+
+
+def _is_constant(node: Any) -> bool:
+    while isinstance(node, ast.TypeCast):
+        node = node.arg
+    if isinstance(node, ast.NamedArgExpr):
+        return _is_constant(node.arg)
+    return isinstance(node, ast.A_Const)

@@ -1,0 +1,200 @@
+"""Queries, changes, and the statements that are about other statements or about the session.
+
+EXPLAIN is analysed through to its inner statement. SQL-level PREPARE and DECLARE pass where they touch no sealed
+column: their results and parameters would otherwise flow through statements that do not show them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pglast import ast, enums
+
+from proxy.errors import Refused
+from proxy.sql import ddl_derived
+from proxy.sql.changes import analyse_change
+from proxy.sql.ddl_columns import refuse_unlisted
+from proxy.sql.flow import Columns
+from proxy.sql.plan import Effect, Plan
+from proxy.sql.queries import analyse_query, openings
+from proxy.sql.survey import Tree
+from proxy.sql.task import DDL_AND_PATH, Task, matters, place
+
+_UNDO: Final = Effect.TRANSACTION | Effect.SETTINGS | Effect.CATALOG
+
+
+_TAGS: Final = {
+    enums.TransactionStmtKind.TRANS_STMT_BEGIN: "BEGIN",
+    enums.TransactionStmtKind.TRANS_STMT_START: "START TRANSACTION",
+    enums.TransactionStmtKind.TRANS_STMT_COMMIT: "COMMIT",
+    enums.TransactionStmtKind.TRANS_STMT_ROLLBACK: "ROLLBACK",
+    enums.TransactionStmtKind.TRANS_STMT_SAVEPOINT: "SAVEPOINT",
+    enums.TransactionStmtKind.TRANS_STMT_RELEASE: "RELEASE",
+    enums.TransactionStmtKind.TRANS_STMT_ROLLBACK_TO: "ROLLBACK",
+    enums.TransactionStmtKind.TRANS_STMT_PREPARE: "PREPARE TRANSACTION",
+    enums.TransactionStmtKind.TRANS_STMT_COMMIT_PREPARED: "COMMIT PREPARED",
+    enums.TransactionStmtKind.TRANS_STMT_ROLLBACK_PREPARED: "ROLLBACK PREPARED",
+}
+
+
+def analysed(task: Task, node: Tree) -> Columns | None:
+    """The columns that a query or change returns; None: it mentions no sealed relation and passes as it is.
+
+    Raises Refused: 42P01 for a relation that the catalog does not hold, 0A000 for what may not be done.
+    """
+    found = task.mentions(node)
+    task.require_known(found)
+    if task.policy:
+        task.refuse_text_runners(found)
+    for name, relation in found.row_types:
+        if task.carries(relation):
+            raise Refused(
+                f'the row type of "{relation.qualified}" cannot be used: the table has sealed columns',
+                hint="select or assign its columns one by one",
+                position=place(name.location),
+            )
+    if task.sealed_mention(found) is None:
+        return None
+    for _, relation in found.relations:
+        if relation.kind in ("r", "p", "f") and task.carries(relation):
+            refuse_unlisted(task, relation)
+    analyse = analyse_query if isinstance(node, ast.SelectStmt) else analyse_change
+    columns = analyse(task.context, node)
+    for place_of, relation in found.relations:
+        if relation.kind in ("v", "m") and task.carries(relation) and task.context.views.get(relation.oid) is None:
+            raise Refused(
+                f'view "{relation.qualified}" shows tables with sealed columns, '
+                "but under this search_path its definition does not lead to them",
+                hint="use the search_path that the view was made with",
+                position=place(place_of.location),
+            )
+    return columns
+
+
+def query(task: Task, node: Tree) -> Plan:
+    """SELECT, VALUES, TABLE, and SELECT INTO, which is CREATE TABLE AS."""
+    first = leftmost(node)
+    if first.intoClause is not None:
+        task.effects |= DDL_AND_PATH
+        return ddl_derived.select_into(task, node, first)
+    return change(task, node)
+
+
+def change(task: Task, node: Tree) -> Plan:
+    """INSERT, UPDATE, DELETE, MERGE."""
+    columns = analysed(task, node)
+    return task.forward() if columns is None else task.plan(node, results=openings(columns))
+
+
+def explain(task: Task, node: Tree) -> Plan:
+    """EXPLAIN [ANALYZE]: its own result is plain text, whatever the inner statement returns."""
+    inner = node.query
+    if isinstance(inner, ast.ExecuteStmt):
+        return execute(task, inner)
+    if isinstance(inner, ast.CreateTableAsStmt):
+        task.effects |= DDL_AND_PATH
+        return ddl_derived.create_table_as(task, inner, whole=node)
+    if isinstance(inner, ast.DeclareCursorStmt):
+        inner = inner.query
+    elif isinstance(inner, ast.RefreshMatViewStmt):
+        return task.forward()
+    if isinstance(inner, ast.SelectStmt) and (first := leftmost(inner)).intoClause is not None:
+        task.effects |= DDL_AND_PATH
+        return ddl_derived.select_into(task, inner, first)
+    return task.forward() if analysed(task, inner) is None else task.plan(node)
+
+
+def leftmost(node: Tree) -> Tree:
+    """The first query of a set operation: the one that holds the INTO."""
+    while node.larg is not None:
+        node = node.larg
+    return node
+
+
+def prepare(task: Task, node: Tree) -> Plan:
+    _must_stay_plain(
+        task, node.query, "PREPARE", "prepare it by the protocol, as drivers do (Parse), or run it as it is"
+    )
+    return task.forward()
+
+
+def declare(task: Task, node: Tree) -> Plan:
+    _must_stay_plain(
+        task, node.query, "DECLARE CURSOR", "use a portal of the protocol with a row limit, as drivers do, or LIMIT"
+    )
+    return task.forward()
+
+
+def _must_stay_plain(task: Task, node: Tree, construct: str, hint: str) -> None:
+    columns = analysed(task, node)
+    if columns is None:
+        return
+    plan = task.plan(node, results=openings(columns))
+    if plan.touches_sealed or plan.template is not None or plan.results is not None:
+        raise Refused(f"{construct} is not supported for a statement that touches sealed columns", hint=hint)
+
+
+def execute(task: Task, node: Tree) -> Plan:
+    return task.forward(executes=node.name)
+
+
+def fetch(task: Task, node: Tree) -> Plan:
+    return task.forward(fetches=node.portalname)
+
+
+def close(task: Task, node: Tree) -> Plan:
+    if node.portalname is None:
+        task.effects |= Effect.CLOSE_ALL
+    return task.forward(closes=node.portalname)
+
+
+def deallocate(task: Task, node: Tree) -> Plan:
+    if node.isall:
+        task.effects |= Effect.DEALLOCATE_ALL
+    return task.forward(deallocates=node.name)
+
+
+def transaction(task: Task, node: Tree) -> Plan:
+    """ROLLBACK TO may undo DDL and settings; what the end of a transaction undoes, the session knows."""
+    task.tag = _TAGS.get(node.kind, task.tag)
+    if node.kind in (
+        enums.TransactionStmtKind.TRANS_STMT_ROLLBACK_TO,
+        enums.TransactionStmtKind.TRANS_STMT_COMMIT_PREPARED,
+    ):
+        task.effects = _UNDO
+    return task.forward()
+
+
+def variable_set(task: Task, node: Tree) -> Plan:
+    """SET, RESET, SET ROLE, SET SESSION AUTHORIZATION; SET TRANSACTION changes no setting that matters."""
+    kinds = enums.VariableSetKind
+    if node.kind == kinds.VAR_RESET_ALL or (node.kind != kinds.VAR_SET_MULTI and matters(node.name or "")):
+        task.effects |= Effect.SETTINGS
+    return task.forward()
+
+
+def discard(task: Task, node: Tree) -> Plan:
+    if node.target == enums.DiscardMode.DISCARD_ALL:
+        task.effects |= DDL_AND_PATH | Effect.DEALLOCATE_ALL | Effect.CLOSE_ALL
+    elif node.target == enums.DiscardMode.DISCARD_TEMP:
+        task.effects |= DDL_AND_PATH
+    return task.forward()
+
+
+def call(task: Task, node: Tree) -> Plan:
+    """CALL: procedures take plaintext; what they do inside is refused when they are created."""
+    found = task.mentions(node)
+    if (relation := task.sealed_mention(found)) is not None:
+        raise Refused(f'"{relation.qualified}" has sealed columns and cannot be an argument of CALL')
+    return task.forward()
+
+
+def do(task: Task, node: Tree) -> Plan:
+    """DO: refused when its text names a relation with sealed columns."""
+    texts = [item.arg.sval or "" for item in node.args if isinstance(item.arg, ast.String)]
+    if (name := task.names_sealed(texts)) is not None:
+        raise Refused(
+            f'a DO block cannot name "{name}", which has sealed columns: its text cannot be rewritten',
+            hint="run its statements one by one from the application",
+        )
+    return task.forward()

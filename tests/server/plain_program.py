@@ -1,0 +1,56 @@
+"""The proxy's process machinery with sessions that only pass bytes on; started by the tests as a program.
+
+`python -m tests.server.plain_program DIRECTORY LISTEN_HOST UPSTREAM_HOST UPSTREAM_PORT WORKERS GRACE`; each reload adds
+the process id to the file `reloads` in DIRECTORY. A file `broken` there makes workers fail as soon as they start.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from proxy.config import Config, Listen, Upstream
+from proxy.server import logs, process
+from proxy.server.edge import Edge
+from proxy.session.startup import fatal_response
+from tests.server.fakes import PlainSession, Sessions, make_config
+
+
+class WatchingSession(PlainSession):
+    """Idle when the last that the server said was ReadyForQuery outside a transaction."""
+
+    farewell = fatal_response("57P01", "terminating connection due to administrator command")
+
+    def server_data(self, data: bytes) -> None:
+        super().server_data(data)
+        self.idle = data.endswith(b"Z\0\0\0\5I")
+
+    def client_data(self, data: bytes) -> None:
+        super().client_data(data)
+        self.idle = False
+
+
+def main(directory: Path, listen_host: str, upstream_host: str, upstream_port: int, workers: int, grace: float) -> int:
+    config: Config = make_config(
+        directory / "sealwire.yaml",
+        Listen(listen_host, 6432 if listen_host.startswith("/") else 0),
+        Upstream(upstream_host, upstream_port, "disable"),
+    )
+
+    def reload_policy() -> None:
+        with (directory / "reloads").open("a") as file:
+            file.write(f"{os.getpid()}\n")
+
+    def make_edge(sockets: list[object]) -> Edge:
+        if (directory / "broken").exists():
+            raise RuntimeError
+        return Edge(config, Sessions(WatchingSession), sockets=sockets)  # type: ignore[arg-type]
+
+    logs.configure()
+    return process.run(config, make_edge, reload_policy, workers=workers, grace=grace, sealed_columns=0)  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    where, listen, host, port, count, seconds = sys.argv[1:]
+    sys.exit(main(Path(where), listen, host, int(port), int(count), float(seconds)))

@@ -1,0 +1,239 @@
+"""The start of a client connection, as bytes: what PostgreSQL does (checked against 18), plus what Sealwire refuses."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.session.startup import Answer, Cancel, Event, Failed, NeedTls, Start, StartUp, is_direct_tls
+
+SSL = struct.pack("!ii", 8, 80877103)
+GSS = struct.pack("!ii", 8, 80877104)
+
+
+def packet(code: int, body: bytes) -> bytes:
+    return struct.pack("!iI", 8 + len(body), code) + body
+
+
+def startup_message(version: int = 0x30000, /, **parameters: str) -> bytes:
+    pairs = b"".join(f"{name}\0{value}\0".encode() for name, value in parameters.items())
+    return packet(version, pairs + b"\0")
+
+
+def cancel_request(key: bytes = b"\1\2\3\4") -> bytes:
+    return packet(80877102, struct.pack("!i", 4242) + key)
+
+
+def whole(machine: StartUp, *reads: bytes) -> list[Event]:
+    return [event for read in reads for event in machine.receive(read)]
+
+
+def failure(events: list[Event]) -> tuple[str, str]:
+    failed = events[-1]
+    assert isinstance(failed, Failed)
+    return failed.sqlstate, failed.message
+
+
+START = startup_message(user="app", database="shop", application_name="tests")
+CONVERSATIONS = {
+    "start": [START],
+    "cancel": [cancel_request()],
+    "tls not offered, then start": [SSL, START],
+    "gss, then start": [GSS, START],
+    "tls, gss, start": [SSL, GSS, START],
+    "gss, tls, cancel": [GSS, SSL, cancel_request(b"k" * 256)],
+}
+
+
+@pytest.mark.parametrize("reads", CONVERSATIONS.values(), ids=CONVERSATIONS)
+def test_a_conversation_reads_the_same_byte_by_byte(reads: list[bytes]) -> None:
+    at_once = whole(StartUp(offer_tls=False), *reads)
+    machine = StartUp(offer_tls=False)
+    assert [event for read in reads for byte in read for event in machine.receive(bytes((byte,)))] == at_once
+    assert at_once[:-1] == [Answer(b"N")] * (len(reads) - 1)
+    assert isinstance(at_once[-1], Start | Cancel)
+    assert at_once[-1].packet == reads[-1]
+
+
+def test_a_startup_message_names_user_database_and_parameters() -> None:
+    message = startup_message(0x30002, user="app", database="shop", options="-c search_path=x", replication="false")
+    (event,) = StartUp(offer_tls=True).receive(message)
+    assert isinstance(event, Start)
+    assert (event.user, event.database) == ("app", "shop")
+    assert event.parameters["options"] == "-c search_path=x"
+    assert event.packet == message
+
+
+def test_protocol_options_are_left_in_the_packet_for_the_server_to_negotiate() -> None:
+    message = packet(0x30009, b"user\0app\0_pq_.novelty\0on\0\0")
+    (event,) = StartUp(offer_tls=False).receive(message)
+    assert isinstance(event, Start)
+    assert event.packet == message
+    assert event.parameters["_pq_.novelty"] == "on"
+
+
+@pytest.mark.parametrize("parameters", [{"user": "app"}, {"user": "app", "database": ""}])
+def test_the_database_defaults_to_the_user(parameters: dict[str, str]) -> None:
+    (event,) = StartUp(offer_tls=False).receive(startup_message(**parameters))
+    assert isinstance(event, Start)
+    assert event.database == "app"
+
+
+def test_of_a_name_given_twice_the_last_counts() -> None:
+    (event,) = StartUp(offer_tls=False).receive(packet(0x30000, b"user\0a\0user\0b\0\0"))
+    assert isinstance(event, Start)
+    assert event.user == "b"
+
+
+def test_names_are_cut_to_63_bytes_as_the_server_cuts_them() -> None:
+    (event,) = StartUp(offer_tls=False).receive(startup_message(user="u" * 70, database="d" * 64))
+    assert isinstance(event, Start)
+    assert (event.user, event.database) == ("u" * 63, "d" * 63)
+
+
+@pytest.mark.parametrize("name", [b"user", b"database"])
+def test_names_that_the_policy_could_not_be_compared_with_are_refused(name: bytes) -> None:
+    events = StartUp(offer_tls=False).receive(packet(0x30000, b"user\0app\0" + name + b"\0caf\xe9\0\0"))
+    assert failure(events) == ("22021", "user and database names must be valid UTF-8")
+
+
+def test_other_parameters_may_hold_any_bytes() -> None:
+    (event,) = StartUp(offer_tls=False).receive(packet(0x30000, b"user\0app\0application_name\0caf\xe9\0\0"))
+    assert isinstance(event, Start)
+    assert event.parameters["application_name"].encode(errors="surrogateescape") == b"caf\xe9"
+
+
+def test_bytes_behind_the_startup_message_are_kept_for_the_session() -> None:
+    machine = StartUp(offer_tls=False)
+    assert len(machine.receive(START + b"p\0\0\0")) == 1
+    assert machine.trailing == b"p\0\0\0"
+
+
+def test_tls_is_asked_for_and_the_start_follows_inside_it() -> None:
+    machine = StartUp(offer_tls=True, require_tls=True)
+    assert machine.receive(SSL) == [NeedTls()]
+    machine.tls_started()
+    (event,) = machine.receive(START)
+    assert isinstance(event, Start)
+    assert machine.encrypted
+
+
+@pytest.mark.parametrize("offer", [True, False])
+def test_bytes_sent_with_the_request_for_tls_are_an_attack(offer: bool) -> None:
+    """CVE-2021-23214."""
+    machine = StartUp(offer_tls=offer)
+    events = machine.receive(SSL + START)
+    assert failure(events) == ("08P01", "received unencrypted data after SSL request")
+    assert NeedTls() not in events
+    assert machine.trailing == b""
+
+
+def test_bytes_sent_with_the_request_for_gss_are_an_attack() -> None:
+    events = StartUp(offer_tls=True).receive(GSS + b"x")
+    assert failure(events) == ("08P01", "received unencrypted data after GSSAPI encryption request")
+
+
+@pytest.mark.parametrize(("second", "minor"), [(SSL, 5679), (GSS, 5680)])
+def test_no_encryption_is_negotiated_inside_tls(second: bytes, minor: int) -> None:
+    machine = StartUp(offer_tls=True)
+    machine.receive(SSL)
+    machine.tls_started()
+    message = f"unsupported frontend protocol 1234.{minor}: server supports 3.0 to 3.2"
+    assert failure(machine.receive(second)) == ("0A000", message)
+
+
+@pytest.mark.parametrize("request_", [SSL, GSS])
+def test_each_request_may_come_once(request_: bytes) -> None:
+    events = whole(StartUp(offer_tls=False), request_, request_)
+    assert events[0] == Answer(b"N")
+    assert failure(events)[0] == "0A000"
+
+
+def test_a_direct_tls_connection_needs_no_request_and_is_told_no() -> None:
+    assert is_direct_tls(b"\x16")
+    assert not is_direct_tls(SSL)
+    machine = StartUp(offer_tls=True, require_tls=True, encrypted=True)
+    events = whole(machine, SSL, START)
+    assert events[0] == Answer(b"N")
+    assert isinstance(events[1], Start)
+
+
+def test_where_tls_is_required_a_plain_start_is_refused_and_a_cancel_is_not() -> None:
+    events = StartUp(offer_tls=True, require_tls=True).receive(START)
+    assert failure(events) == ("28000", "this server requires TLS")
+    (event,) = StartUp(offer_tls=True, require_tls=True).receive(cancel_request())
+    assert isinstance(event, Cancel)
+
+
+@pytest.mark.parametrize(
+    ("data", "sqlstate", "message"),
+    [
+        (struct.pack("!i", 7), "08P01", "invalid length of startup packet"),
+        (struct.pack("!i", 10_005), "08P01", "invalid length of startup packet"),
+        (struct.pack("!i", -1), "08P01", "invalid length of startup packet"),
+        (b"GET / HTTP/1.1\r\n", "08P01", "invalid length of startup packet"),
+        (cancel_request(b"123"), "08P01", "invalid length of cancel request packet"),
+        (cancel_request(b"k" * 257), "08P01", "invalid length of cancel request packet"),
+        (
+            startup_message(0x40000, user="a"),
+            "0A000",
+            "unsupported frontend protocol 4.0: server supports 3.0 to 3.2",
+        ),
+        (packet(0x30000, b""), "08P01", "invalid startup packet layout: expected terminator as last byte"),
+        (packet(0x30000, b"user\0"), "08P01", "invalid startup packet layout: expected terminator as last byte"),
+        (packet(0x30000, b"user\0a\0"), "08P01", "invalid startup packet layout: expected terminator as last byte"),
+        (packet(0x30000, b"user\0a\0\0\0"), "08P01", "invalid startup packet layout: expected terminator as last byte"),
+        (startup_message(database="shop"), "28000", "no PostgreSQL user name specified in startup packet"),
+        (startup_message(user=""), "28000", "no PostgreSQL user name specified in startup packet"),
+    ],
+)
+def test_what_postgresql_refuses_is_refused_in_its_words(data: bytes, sqlstate: str, message: str) -> None:
+    events = StartUp(offer_tls=False).receive(data)
+    assert failure(events) == (sqlstate, message)
+    (failed,) = events
+    assert isinstance(failed, Failed)
+    fields = failed.packet[5:].split(b"\0")
+    assert failed.packet[0:1] == b"E"
+    assert struct.unpack_from("!i", failed.packet, 1) == (len(failed.packet) - 1,)
+    assert fields[:4] == [b"SFATAL", b"VFATAL", b"C" + sqlstate.encode(), b"M" + message.encode()]
+
+
+def test_a_client_of_protocol_2_is_told_so_in_its_own_format() -> None:
+    (failed,) = StartUp(offer_tls=False).receive(startup_message(0x20000, user="a"))
+    assert isinstance(failed, Failed)
+    assert failed.packet == b"EFATAL:  unsupported frontend protocol 2.0: server supports 3.0 to 3.2\n\0"
+
+
+@given(
+    reads=st.lists(
+        st.one_of(
+            st.binary(max_size=40),
+            st.sampled_from([SSL, GSS, START, cancel_request(), START[:-1]]),
+            st.builds(packet, st.sampled_from([0x30000, 0x30002, 80877102]), st.binary(max_size=60)),
+        ),
+        max_size=6,
+    ),
+    offer=st.booleans(),
+    require=st.booleans(),
+)
+def test_whatever_comes_ends_in_a_start_a_cancel_a_failure_or_waiting(
+    reads: list[bytes], offer: bool, require: bool
+) -> None:
+    machine = StartUp(offer_tls=offer, require_tls=require)
+    for read in reads:
+        events = machine.receive(read)
+        for event in events[:-1]:
+            assert isinstance(event, Answer)
+        last = events[-1] if events else None
+        if isinstance(last, NeedTls):
+            machine.tls_started()
+        elif isinstance(last, Start | Cancel):
+            assert offer is False or not require or machine.encrypted or isinstance(last, Cancel)
+            return
+        elif isinstance(last, Failed):
+            assert last.sqlstate in {"08P01", "0A000", "28000", "22021"}
+            return
+        assert len(machine.trailing) <= 10_004

@@ -1,0 +1,162 @@
+"""COPY of tables with sealed columns, in its three formats."""
+
+import struct
+
+import pytest
+
+from proxy.sql.plan import CopyFormat, CopyPlan, Plan
+from proxy.wire import messages
+from proxy.wire.copy import SIGNATURE
+from proxy.wire.messages import message
+from tests.session.playbook import (
+    BORN,
+    BOUND,
+    EMAIL,
+    PARSED,
+    SYNC,
+    Book,
+    Talk,
+    bind,
+    complete,
+    error,
+    error_fields,
+    execute,
+    hexed,
+    kinds,
+    parse,
+    query,
+    ready,
+    seal,
+)
+
+FROM, TO = "COPY customers FROM STDIN", "COPY customers TO STDOUT"
+COPY_IN, COPY_OUT = message(b"G", b"\0\0\x03\0\0\0\0\0\0"), message(b"H", b"\0\0\x03\0\0\0\0\0\0")
+
+
+def talk_of(copy_format: CopyFormat = CopyFormat.TEXT, *, header: bool = False) -> Talk:
+    def plan(*, is_from: bool) -> Plan:
+        types = (None, EMAIL.type, BORN.type)
+        copy = CopyPlan(is_from, copy_format, (None, EMAIL, BORN), types, header=header)
+        if copy_format is CopyFormat.CSV:
+            copy = CopyPlan(is_from, copy_format, (None, EMAIL, BORN), types, delimiter=",", null="", header=header)
+        return Plan(copy=copy, tag="COPY")
+
+    return Talk(Book({FROM: plan(is_from=True), TO: plan(is_from=False)})).warm()
+
+
+def data(sent: list[bytes]) -> bytes:
+    return b"".join(raw[5:] for raw in sent if raw[:1] == b"d")
+
+
+DAY = seal((1).to_bytes(4, "big"))
+TEXT_ROWS = b"7\tann\\tx\t2000-01-02\n8\t\\N\t\\N\n"
+SEALED_TEXT = b"7\t\\" + hexed(b"ann\tx") + b"\t\\\\x" + DAY.hex().encode() + b"\n8\t\\N\t\\N\n"
+
+
+@pytest.mark.parametrize("size", [1, 5, 1000])
+def test_rows_are_sealed_however_the_client_cuts_them(size: int) -> None:
+    talk = talk_of()
+    talk.client(query(FROM))
+    talk.server(COPY_IN)
+    talk.at_server()
+    sent: list[bytes] = []
+    for at in range(0, len(TEXT_ROWS), size):
+        talk.client(message(b"d", TEXT_ROWS[at : at + size]))
+        sent += talk.at_server()
+    talk.client(messages.COPY_DONE)
+    sent += talk.at_server()
+    assert data(sent) == SEALED_TEXT
+    assert sent[-1] == messages.COPY_DONE
+    talk.server(complete("COPY 2"), ready())
+    assert kinds(talk.at_client()) == "GCZ"
+    assert b"ann" not in talk.sent
+
+
+def test_rows_are_opened_one_message_for_one() -> None:
+    talk = talk_of()
+    talk.client(query(TO))
+    rows = SEALED_TEXT.splitlines(keepends=True)
+    talk.server(COPY_OUT, *(message(b"d", one) for one in rows), messages.COPY_DONE, complete("COPY 2"), ready())
+    received = talk.at_client()
+    assert kinds(received) == "HddcCZ"
+    assert data(received) == TEXT_ROWS
+
+
+def test_csv_keeps_its_header_and_its_quotes() -> None:
+    talk = talk_of(CopyFormat.CSV, header=True)
+    talk.client(query(FROM))
+    talk.server(COPY_IN)
+    talk.at_server()
+    talk.client(message(b"d", b'id,email,born\n7,"a ""b"", c",\n'), messages.COPY_DONE)
+    assert data(talk.at_server()) == b"id,email,born\n7," + hexed(b'a "b", c') + b",\n"
+
+
+def test_binary_rows_are_sealed() -> None:
+    def row(*values: bytes | None) -> bytes:
+        sized = (b"\xff\xff\xff\xff" if v is None else struct.pack("!i", len(v)) + v for v in values)
+        return struct.pack("!h", len(values)) + b"".join(sized)
+
+    number = struct.pack("!i", 7)
+    talk = talk_of(CopyFormat.BINARY)
+    talk.client(parse(FROM), bind(), execute())
+    talk.server(PARSED, BOUND, COPY_IN)
+    talk.at_server()
+    whole = SIGNATURE + bytes(8) + row(number, b"ann", struct.pack("!i", 1)) + b"\xff\xff"
+    talk.client(message(b"d", whole[:25]), message(b"d", whole[25:]), messages.COPY_DONE)
+    expected = SIGNATURE + bytes(8) + row(number, seal(b"ann"), DAY) + b"\xff\xff"
+    assert data(talk.at_server()) == expected
+
+
+def test_a_row_that_its_column_cannot_take_fails_the_copy() -> None:
+    talk = talk_of()
+    talk.client(query(FROM))
+    talk.server(COPY_IN)
+    talk.at_server()
+    talk.client(message(b"d", b"7\tann\tsecret day\n"))
+    (failed,) = talk.at_server()
+    assert failed[:1] == b"f"
+    assert b"secret" not in talk.sent
+    talk.server(error("57014", "COPY from stdin failed"), ready())
+    received = talk.at_client()
+    assert kinds(received) == "GEZ"
+    assert error_fields(received[1])["C"] == "22007"
+    talk.client(message(b"d", b"8\tbob\t\\N\n"), messages.COPY_DONE, query("SELECT 1"))
+    assert talk.at_server() == [query("SELECT 1")]
+
+
+def test_a_copy_that_fails_in_the_extended_protocol_is_skipped_to_sync() -> None:
+    talk = talk_of()
+    talk.client(parse(FROM), bind(), execute())
+    talk.server(PARSED, BOUND, COPY_IN)
+    talk.at_server()
+    talk.client(message(b"d", b"only one column\n"), messages.COPY_DONE, SYNC)
+    assert kinds(talk.at_server()) == "f"
+    talk.server(error("57014"))
+    assert talk.at_server() == [SYNC]
+    talk.server(ready())
+    received = talk.at_client()
+    assert kinds(received) == "12GEZ"
+    assert error_fields(received[3])["C"] == "22P04"
+
+
+def test_a_value_that_does_not_open_ends_the_copy() -> None:
+    talk = talk_of()
+    talk.client(query(TO))
+    talk.server(
+        COPY_OUT, message(b"d", b"7\t\\\\x00\t\\N\n"), message(b"d", b"8\t\\N\t\\N\n"), messages.COPY_DONE,
+        complete("COPY 2"), ready(),
+    )  # fmt: skip
+    received = talk.at_client()
+    assert kinds(received) == "HEZ"
+    assert error_fields(received[1])["C"] == "XX001"
+
+
+def test_a_copy_that_the_client_gives_up_is_given_up() -> None:
+    talk = talk_of()
+    talk.client(query(FROM))
+    talk.server(COPY_IN)
+    talk.at_server()
+    talk.client(message(b"d", TEXT_ROWS), messages.build_copy_fail(b"no more"))
+    assert kinds(talk.at_server()) == "df"
+    talk.server(error("57014", "COPY from stdin failed: no more"), ready())
+    assert error_fields(talk.at_client()[1])["M"] == "COPY from stdin failed: no more"

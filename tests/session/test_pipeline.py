@@ -1,0 +1,369 @@
+"""Pipelines: names, batches, errors in the middle, and the catalog read in between."""
+
+import pytest
+
+from proxy.errors import Refused
+from proxy.sql.plan import Effect, Plan
+from proxy.wire import messages
+from proxy.wire.messages import message
+from tests.session.playbook import (
+    BOUND,
+    CLOSED,
+    PARSED,
+    POISONED,
+    SELECT,
+    SYNC,
+    Book,
+    Talk,
+    bind,
+    close,
+    complete,
+    describe,
+    error,
+    error_fields,
+    execute,
+    facts,
+    hexed,
+    kinds,
+    parse,
+    query,
+    ready,
+    row,
+    seal,
+)
+
+
+def test_an_error_in_the_middle_takes_back_the_names_of_its_batch() -> None:
+    talk = Talk().warm()
+    talk.client(parse("SELECT bad", "a"), parse(SELECT, "b"), bind(b"x", statement="b"), SYNC)
+    assert kinds(talk.at_server()) == "PPBS"
+    talk.server(error("42703"), ready())
+    assert kinds(talk.at_client()) == "EZ"
+    talk.client(bind(b"x", statement="b"), SYNC)
+    talk.server(POISONED, ready())
+    assert error_fields(talk.at_client()[0])["C"] == "26000"
+    assert seal(b"x") not in talk.sent[talk.sent.rindex(SYNC) :]
+
+
+def test_a_name_that_an_earlier_batch_changes_is_not_used_before_the_server_has_answered() -> None:
+    talk = Talk().warm()
+    talk.client(parse(SELECT, "s"), SYNC, bind(b"x", statement="s"), execute(), SYNC)
+    assert kinds(talk.at_server()) == "PS"
+    assert not talk.session.wants_client
+    talk.server(PARSED, ready())
+    assert kinds(talk.at_server()) == "BES"
+    assert talk.session.wants_client
+
+
+def test_the_unnamed_portal_of_an_earlier_batch_waits_too() -> None:
+    talk = Talk().warm()
+    talk.prepare()
+    talk.client(query("BEGIN"))
+    talk.server(complete("BEGIN"), ready("T"))
+    talk.at_server()
+    talk.client(bind(b"x", statement="s"), SYNC, execute(), SYNC)
+    assert kinds(talk.at_server()) == "BS"
+    talk.server(BOUND, ready("T"))
+    assert kinds(talk.at_server()) == "ES"
+    talk.server(row(b"1", hexed(b"x")), complete(), ready("T"))
+    assert messages.parse_data_row(talk.at_client()[-3]) == [b"1", b"x"]
+
+
+def test_many_batches_may_be_under_way_at_once() -> None:
+    talk = Talk().warm()
+    talk.prepare()
+    one = bind(b"x", statement="s"), execute(), SYNC
+    talk.client(*one * 3)
+    assert kinds(talk.at_server()) == "BES" * 3
+    answer = BOUND, row(b"1", hexed(b"x")), complete(), ready()
+    talk.server(*answer, *answer, *answer)
+    assert kinds(talk.at_client()) == "2DCZ" * 3
+
+
+def test_query_inside_a_failed_batch_is_skipped_as_the_server_does() -> None:
+    talk = Talk().warm()
+    talk.client(parse("SELECT bad"))
+    talk.at_server()
+    talk.server(error("42703"))
+    talk.client(query("SELECT 1"), SYNC)
+    assert kinds(talk.at_server()) == "S"
+    talk.server(ready())
+    assert kinds(talk.at_client()) == "EZ"
+
+
+def test_query_destroys_the_unnamed_statement() -> None:
+    talk = Talk().warm()
+    talk.client(parse(SELECT), SYNC, query("SELECT 1"), bind(b"x"), SYNC)
+    assert kinds(talk.at_server()) == "PSQ"
+    talk.server(PARSED, ready(), complete(), ready())
+    assert kinds(talk.at_server()) == "PS"
+    talk.server(POISONED, ready())
+    assert error_fields(talk.at_client()[-2])["M"] == "unnamed prepared statement does not exist"
+
+
+def test_a_parse_that_fails_destroys_the_unnamed_statement_before_it() -> None:
+    talk = Talk().warm()
+    talk.client(parse(SELECT), SYNC)
+    talk.server(PARSED, ready())
+    talk.client(parse("SELECT bad"), SYNC)
+    talk.server(error("42703"), ready())
+    talk.at_client()
+    talk.client(bind(b"x"), SYNC)
+    talk.server(POISONED, ready())
+    assert error_fields(talk.at_client()[0])["C"] == "26000"
+
+
+def test_portals_end_with_their_transaction() -> None:
+    talk = Talk().warm()
+    talk.prepare()
+    talk.client(bind(b"x", statement="s", portal="p"), SYNC)
+    talk.server(BOUND, ready())
+    talk.at_client()
+    talk.client(execute("p"), SYNC)
+    talk.server(POISONED, ready())
+    assert error_fields(talk.at_client()[0])["M"] == 'portal "p" does not exist'
+
+
+def test_a_portal_is_read_in_portions_inside_a_transaction() -> None:
+    talk = Talk().warm()
+    talk.prepare()
+    talk.client(query("BEGIN"))
+    talk.server(complete("BEGIN"), ready("T"))
+    talk.client(bind(b"x", statement="s", portal="p"), execute("p", 1), SYNC)
+    talk.server(BOUND, row(b"1", hexed(b"x")), message(b"s"), ready("T"))
+    talk.at_client()
+    talk.client(execute("p", 1), SYNC)
+    talk.server(row(b"2", hexed(b"y")), complete(), ready("T"))
+    assert messages.parse_data_row(talk.at_client()[0]) == [b"2", b"y"]
+
+
+@pytest.mark.parametrize("text", ["DEALLOCATE s", "deallocate prepare s ;", 'DEALLOCATE "s"', "DEALLOCATE /* */ s"])
+def test_deallocate_takes_the_name_away(text: str) -> None:
+    talk = Talk(Book({text: Plan(tag="DEALLOCATE")})).warm()
+    talk.prepare()
+    talk.client(query(text))
+    talk.server(complete("DEALLOCATE"), ready())
+    talk.at_client()
+    talk.client(bind(b"x", statement="s"), SYNC)
+    talk.server(POISONED, ready())
+    assert error_fields(talk.at_client()[0])["C"] == "26000"
+
+
+def test_deallocate_all_that_fails_takes_nothing_away() -> None:
+    plan = Plan(effects=Effect.DEALLOCATE_ALL, tag="DEALLOCATE ALL")
+    talk = Talk(Book({"DEALLOCATE ALL": plan})).warm()
+    talk.prepare()
+    talk.client(query("DEALLOCATE ALL"))
+    talk.server(error("25P02"), ready("E"))
+    talk.client(bind(b"x", statement="s"), SYNC)
+    assert messages.parse_bind(talk.at_server()[-2]).values == [seal(b"x")]
+
+
+def test_names_are_compared_as_the_server_compares_them() -> None:
+    talk = Talk().warm()
+    talk.client(parse(SELECT, "n" * 63 + "one"), SYNC)
+    talk.server(PARSED, ready())
+    talk.client(bind(b"x", statement="n" * 63 + "two"), SYNC)
+    assert messages.parse_bind(talk.at_server()[-2]).values == [seal(b"x")]
+
+
+def test_a_portal_made_by_declare_is_the_servers_own_business() -> None:
+    talk = Talk(Book({"DECLARE c CURSOR FOR SELECT 1": Plan(tag="DECLARE CURSOR")})).warm()
+    talk.client(query("BEGIN"), query("DECLARE c CURSOR FOR SELECT 1"))
+    talk.server(complete("BEGIN"), ready("T"), complete("DECLARE CURSOR"), ready("T"))
+    talk.at_server()
+    talk.client(describe("P", "c"), execute("c", 5), close("P", "c"), SYNC)
+    assert kinds(talk.at_server()) == "DECS"
+
+
+# -- the catalog -------------------------------------------------------------------------------------------------------
+
+
+def test_the_catalog_is_read_at_the_border_of_a_batch_with_a_sync_of_its_own() -> None:
+    talk = Talk()
+    talk.client(parse(SELECT), bind(b"x"), execute(), SYNC)
+    sent = talk.at_server()
+    assert kinds(sent) == "CPBECC" * 3 + "S"
+    assert not talk.session.wants_client
+    assert b"" not in {messages.parse_parse(raw).statement for raw in sent if raw[:1] == b"P"}
+
+
+def test_what_waited_for_the_catalog_goes_on_in_order() -> None:
+    talk = Talk()
+    talk.client(parse(SELECT), bind(b"x"), execute(), SYNC)
+    assert talk.serve_reads() == []
+    assert kinds(talk.at_server()) == "PBES"
+    assert talk.at_client() == []
+
+
+def test_in_the_middle_of_a_batch_the_catalog_is_read_without_ending_it() -> None:
+    text = "CREATE TABLE t (a int)"
+    talk = Talk().warm()
+    talk.client(parse(text), bind(), execute(), parse(SELECT, "s"), SYNC)
+    sent = talk.at_server()
+    assert kinds(sent) == "PBE" + "CPBECC" * 2 + "H"
+    talk.server(PARSED, BOUND, complete("CREATE TABLE"))
+    assert kinds(talk.at_client()) == "12C"
+
+
+def test_the_failure_of_a_batch_before_a_read_is_told_once() -> None:
+    talk = Talk().warm()
+    talk.client(parse("CREATE TABLE t (a int)"), bind(), execute(), parse(SELECT, "s"), SYNC)
+    talk.at_server()
+    talk.server(error("42501", "permission denied"))
+    assert talk.at_server() == [SYNC]
+    talk.server(ready())
+    assert kinds(talk.at_client()) == "EZ"
+    talk.client(parse(SELECT, "s"), SYNC)
+    assert talk.serve_reads() == []  # the effect counts as soon as it is sent
+    assert kinds(talk.at_server()) == "PS"
+
+
+def test_a_read_that_fails_is_the_error_of_the_statement() -> None:
+    talk = Talk()
+    talk.client(parse(SELECT), bind(b"x"), execute(), SYNC)
+    talk.at_server()
+    talk.server(CLOSED, PARSED, BOUND, error("57014", "canceling statement due to statement timeout"), ready())
+    assert talk.at_server() == [SYNC]
+    talk.server(ready())
+    received = talk.at_client()
+    assert kinds(received) == "EZ"
+    assert error_fields(received[0])["C"] == "57014"
+
+
+def test_a_read_that_fails_ends_a_query_with_ready() -> None:
+    talk = Talk()
+    talk.client(query("SELECT 1"))
+    talk.at_server()
+    talk.server(CLOSED, PARSED, error("57014"), ready())
+    assert kinds(talk.at_client()) == "EZ"
+    assert talk.at_server() == []
+    assert talk.session.wants_client
+
+
+def test_a_read_that_fails_in_the_middle_of_a_batch_fails_the_batch() -> None:
+    talk = Talk().warm()
+    talk.client(parse("SET x = 1"), bind(), execute(), parse(SELECT, "s"), SYNC)
+    talk.at_server()
+    talk.server(PARSED, BOUND, complete("SET"), CLOSED, error("57014"))
+    assert talk.at_server() == [SYNC]
+    talk.server(ready())
+    assert kinds(talk.at_client()) == "12CEZ"
+
+
+def test_in_a_failed_transaction_nothing_is_read_and_only_its_end_passes() -> None:
+    talk = Talk()
+    talk.client(query("BEGIN"))
+    talk.server(complete("BEGIN"), ready("T"))
+    talk.client(query("BEGIN"))
+    talk.server(error("25001"), ready("E"))
+    talk.at_server()
+    talk.at_client()
+    talk.client(query("SELECT 'secret'"))
+    assert b"secret" not in b"".join(talk.at_server())
+    talk.server(error("25P02"), ready("E"))
+    assert error_fields(talk.at_client()[0])["C"] == "25P02"
+    talk.client(query("ROLLBACK"))
+    assert talk.at_server() == [query("ROLLBACK")]
+
+
+def test_set_transaction_comes_before_any_read() -> None:
+    talk = Talk()
+    talk.client(query("BEGIN"), query("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"))
+    assert kinds(talk.at_server()) == "QQ"
+
+
+def test_an_unknown_name_is_looked_up_again_before_it_is_told() -> None:
+    book = Book({"SELECT * FROM fresh": Refused('relation "fresh" does not exist', sqlstate="42P01")})
+    talk = Talk(book).warm()
+    talk.client(query("SELECT * FROM fresh"))
+    book.plans.clear()
+    assert talk.serve_reads() == []
+    assert talk.at_server() == [query("SELECT * FROM fresh")]
+
+
+def test_a_name_that_stays_unknown_is_told_after_one_look() -> None:
+    book = Book({"SELECT * FROM never": Refused('relation "never" does not exist', sqlstate="42P01")})
+    talk = Talk(book).warm()
+    talk.client(query("SELECT * FROM never"))
+    talk.serve_reads()
+    assert kinds(talk.at_server()) == "Q"
+    talk.server(POISONED, ready())
+    assert error_fields(talk.at_client()[0])["C"] == "42P01"
+
+
+def test_a_second_session_takes_the_catalog_of_the_first() -> None:
+    talk = Talk().warm()
+    other = Talk(shared=talk.shared)
+    other.client(query("SELECT 1"))
+    sent = other.at_server()
+    assert kinds(sent) == "CPBECCS"  # only what belongs to the session itself
+    assert b"current_schemas" in sent[1]
+
+
+def test_a_changed_search_path_makes_prepared_statements_look_again() -> None:
+    book = Book()
+    talk = Talk(book).warm()
+    talk.prepare()
+    talk.client(query("SET search_path = other"))
+    talk.server(complete("SET"), ready())
+    talk.at_server()
+    talk.at_client()
+    book.plans[SELECT] = Plan()  # in that schema the table is another, and plain
+    talk.client(bind(b"x", statement="s"), SYNC)
+    talk.serve_reads(session_facts=facts(schemas=("pg_catalog", "other")))
+    assert seal(b"x") not in b"".join(talk.at_server())
+    talk.server(POISONED, ready())
+    assert error_fields(talk.at_client()[0])["M"] == "cached plan must not change result type"
+
+
+def test_after_ddl_has_committed_the_shared_catalog_is_gone() -> None:
+    talk = Talk().warm()
+    talk.client(query("CREATE TABLE t (a int)"))
+    talk.server(complete("CREATE TABLE"), ready())
+    assert talk.shared.database("shop").snapshot is None
+    talk.at_server()
+    talk.client(query("SELECT 1"))
+    assert talk.serve_reads() == []
+    assert talk.shared.database("shop").snapshot is not None
+
+
+def test_inside_the_transaction_of_ddl_the_catalog_is_the_sessions_own() -> None:
+    talk = Talk().warm()
+    before = talk.shared.database("shop").snapshot
+    talk.client(query("BEGIN"), query("CREATE TABLE t (a int)"))
+    talk.server(complete("BEGIN"), ready("T"), complete("CREATE TABLE"), ready("T"))
+    talk.at_server()
+    talk.client(query("SELECT 1"))
+    talk.serve_reads(status="T")
+    assert talk.shared.database("shop").snapshot is before
+    assert talk.at_server() == [query("SELECT 1")]
+
+
+@pytest.mark.parametrize("code", ["42P01", "42883"])
+def test_a_planned_statement_that_the_server_does_not_understand_renews_the_catalog(code: str) -> None:
+    talk = Talk().warm()
+    talk.prepare()
+    talk.client(bind(b"x", statement="s"), execute(), SYNC)
+    talk.at_server()
+    talk.server(error(code), ready())
+    talk.client(bind(b"x", statement="s"), execute(), SYNC)
+    assert talk.serve_reads() == []
+
+
+def test_ddl_of_another_session_renews_catalog_and_search_path() -> None:
+    talk = Talk().warm()
+    other = Talk(shared=talk.shared).warm()
+    other.client(query("CREATE SCHEMA app"))
+    other.server(complete("CREATE SCHEMA"), ready())
+    talk.client(query("SELECT 1"))
+    assert kinds(talk.at_server()) == "CPBECC" * 2 + "S"
+
+
+def test_ddl_under_way_in_a_pipeline_is_still_ddl_when_an_earlier_batch_ends() -> None:
+    talk = Talk().warm()
+    talk.client(query("CREATE TABLE a (a int)"), query("CREATE TABLE b (a int)"))
+    assert kinds(talk.at_server()) == "Q"  # the second waits: what it rests on is being changed
+    talk.server(complete("CREATE TABLE"), ready())
+    assert talk.serve_reads() == []
+    assert talk.at_server() == [query("CREATE TABLE b (a int)")]

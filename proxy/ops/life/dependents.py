@@ -7,14 +7,15 @@ beforehand on the shadow.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Final
 
 from proxy.config import Scheme
 from proxy.ops.catalog import quote_ident
 from proxy.ops.life.recipe import Operation
-from proxy.ops.life.rewrite import CannotCarry, check_looks_inside, follow_view, index_for, index_keys
+from proxy.ops.life.rewrite import CannotCarry, Comparable, check_looks_inside, follow_view, index_for, index_keys
 from proxy.ops.life.target import Target, quote_literal
 
 if TYPE_CHECKING:
@@ -159,9 +160,7 @@ async def read_dependents(
             indexes.append(_carry_index(operation, mine, index, in_place=in_place))
         except CannotCarry as reason:
             objections.append(f"{mine[0].column.name}: index {index.name} {reason}")
-    views: list[View] = []
-    for target in targets:
-        await _read_views(connection, target, views, objections)
+    views = await _read_views(connection, targets, objections)
     return Dependents(
         tuple(indexes), tuple(constraints.values()), tuple(views), tuple(statistics.items()), tuple(objections)
     )
@@ -228,42 +227,53 @@ def _judge_constraint(
     return objections
 
 
-async def _read_views(connection: Connection, target: Target, views: list[View], objections: list[str]) -> None:
-    """Appends the views over `target`, each after those that it reads."""
-    names: dict[int, frozenset[str]] = {target.table_oid: frozenset({target.column.column})}
-    waiting = [(target.table_oid, target.attnum)]
-    known = {view.oid for view in views}
+async def _read_views(connection: Connection, targets: Sequence[Target], objections: list[str]) -> list[View]:
+    """The views over `targets`, each after those that it reads."""
+    found: dict[int, asyncpg.Record] = {}
+    waiting = [(target.table_oid, target.attnum) for target in targets]
     while waiting:
-        relation, attnum = waiting.pop(0)
+        relation, attnum = waiting.pop()
         for row in await connection.fetch(_VIEWS, relation, attnum):
-            oid = row["oid"]
-            label = f"{target.column.name}: view {row['name']}"
-            if row["relkind"] == "m":
-                objections.append(f"{target.column.name}: materialized view {row['name']} holds a copy; drop it first")
-                continue
-            if row["special"]:
-                objections.append(f"{label} has rules, triggers or defaults of its own; drop it first")
-                continue
-            inherited = frozenset().union(*(names.get(parent, frozenset()) for parent in row["reads"]))
+            if row["oid"] not in found:
+                waiting.append((row["oid"], 0))
+            found[row["oid"]] = row
+    columns: dict[int, dict[str, Comparable]] = {}
+    for target in targets:
+        columns.setdefault(target.table_oid, {})[target.column.column] = (target.column.scheme, target.column.domain)
+    views = []
+    reads = {oid: [other for other in row["reads"] if other in found] for oid, row in found.items()}
+    for oid in TopologicalSorter(reads).static_order():
+        row = found[oid]
+        if row["relkind"] == "m":
+            objections.append(f"materialized view {row['name']} holds a copy; drop it first")
+        elif row["special"]:
+            objections.append(f"view {row['name']} has rules, triggers or defaults of its own; drop it first")
+        else:
+            read = _joined(columns.get(other, {}) for other in row["reads"])
             try:
-                names[oid] = follow_view(row["definition"], inherited, target.column.scheme)
+                definition, columns[oid] = follow_view(row["definition"], read)
             except CannotCarry as reason:
-                objections.append(f"{label} {reason}; drop it first")
-                continue
-            waiting.append((oid, 0))
-            if oid in known:
-                views.append(views.pop(next(at for at, view in enumerate(views) if view.oid == oid)))
+                objections.append(f"view {row['name']} {reason}; drop it first")
             else:
-                known.add(oid)
-                views.append(View(oid, row["name"], await _restore_view(connection, row)))
+                views.append(View(oid, row["name"], await _restore_view(connection, row, definition)))
+    return views
 
 
-async def _restore_view(connection: Connection, row: asyncpg.Record) -> tuple[str, ...]:
+def _joined(found: Iterable[Mapping[str, Comparable]]) -> dict[str, Comparable]:
+    """All names; one that stands for columns that do not compare is taken for one that compares with nothing."""
+    joined: dict[str, Comparable] = {}
+    for columns in found:
+        for name, comparable in columns.items():
+            joined[name] = comparable if joined.get(name, comparable) == comparable else (Scheme.RANDOM, "")
+    return joined
+
+
+async def _restore_view(connection: Connection, row: asyncpg.Record, definition: str) -> tuple[str, ...]:
     name = row["name"]
     options = f" WITH ({', '.join(row['reloptions'])})" if row["reloptions"] else ""
     columns = ", ".join(quote_ident(column) for column in row["columns"])
     statements = [
-        f"CREATE VIEW {name} ({columns}){options} AS {row['definition'].rstrip().rstrip(';')}",
+        f"CREATE VIEW {name} ({columns}){options} AS {definition.rstrip().rstrip(';')}",
         f"ALTER VIEW {name} OWNER TO {row['owner']}",
     ]
     statements += [part["statement"] for part in await connection.fetch(_VIEW_PARTS, row["oid"])]

@@ -91,7 +91,9 @@ def _statements(plan: Plan, dependents: Dependents, defaults: dict[str, str]) ->
     for target in plan.targets:
         if target.default is not None:
             statements.append(f"ALTER TABLE {target.table} ALTER COLUMN {target.name} DROP DEFAULT")
-        statements += sql.retype(plan.operation, target)
+    for table in dict.fromkeys(target.table for target in plan.targets):
+        statements += sql.retype(plan.operation, [target for target in plan.targets if target.table == table])
+    for target in plan.targets:
         if (default := defaults.get(target.column.name)) is not None:
             statements.append(f"ALTER TABLE {target.table} ALTER COLUMN {target.name} SET DEFAULT {default}")
     for index in dependents.indexes:
@@ -103,7 +105,7 @@ async def _stage(
     connection: Connection, plan: Plan, number: int, target: Target, settings: Settings, crew: Crew
 ) -> int:
     """Fills the temporary table of values by ctid. Returns the rows."""
-    stage = f"sealwire_values_{target.attnum}"
+    stage = f"sealwire_values_{target.suffix}"
     base = str(target.column.type) if plan.operation is Operation.UNSEAL else "bytea"
     await connection.execute(f"DROP TABLE IF EXISTS pg_temp.{stage}")
     await connection.execute(f"CREATE TEMPORARY TABLE {stage} (c tid PRIMARY KEY, x xid, v {base})")

@@ -153,46 +153,73 @@ def _reads_clock(cast: Any) -> bool:
     return False
 
 
-def follow_view(definition: str, names: frozenset[str], scheme: Scheme) -> frozenset[str]:
-    """The names under which a view returns the columns `names`. Raises CannotCarry where it does more with them than
-    returning them, asking whether they are NULL, and what `scheme` carries.
+Comparable = tuple[Scheme, str]
+"""Scheme and domain: sealed values with the same ones may be compared, as far as the scheme goes."""
 
-    Names stand for columns of any table in the view, so another table's column of the same name counts too.
+
+def follow_view(definition: str, columns: Mapping[str, Comparable]) -> tuple[str, dict[str, Comparable]]:
+    """(definition for the columns' new type, names under which the view returns `columns`).
+
+    Raises CannotCarry where the view does more with them than returning them, asking whether they are NULL, and what
+    their schemes carry. Names stand for columns of any table in the view, so another table's column of the same name
+    counts too.
     """
     root = _parse(definition)
-    outputs: set[str] = set()
-    allowed = set(map(id, _allowed_places(root, names, scheme, outputs)))
+    edited = _drop_relabeling(root, columns)
+    outputs: dict[str, Comparable] = {}
+    allowed = set(map(id, _allowed_places(root, columns, outputs)))
 
-    def refuse(node: object) -> None:
+    def refuse(node: Any) -> None:
         if id(node) in allowed:
             return
-        if isinstance(node, ast.NullTest) and column_of(node.arg) in names:
+        if isinstance(node, ast.NullTest) and column_of(node.arg) in columns:
             return
-        if (name := column_of(node)) in names:
+        if (name := column_of(node)) in columns:
             raise CannotCarry(f'looks inside "{name}"')
         for child in _children(node):
             refuse(child)
 
     refuse(root)
-    return frozenset(outputs)
+    return str(RawStream()(root)) if edited else definition, outputs
 
 
-def _allowed_places(statement: object, names: frozenset[str], scheme: Scheme, outputs: set[str]) -> Iterator[Any]:
-    for node in _walk(statement):
+def _drop_relabeling(root: Any, columns: Mapping[str, Comparable]) -> bool:
+    """PostgreSQL prints `a = b` of domains over bytea as `a::bytea = b::bytea`, of varchar as `a::text = b::text`.
+    On the new type those casts would be real ones."""
+    edited = False
+    for node in _walk(root):
+        if not isinstance(node, ast.A_Expr):
+            continue
+        for side in ("lexpr", "rexpr"):
+            operand = getattr(node, side)
+            if isinstance(operand, ast.TypeCast) and column_of(operand.arg) in columns:
+                kind = operand.typeName
+                if kind is not None and (kind.names or ())[-1].sval in ("bytea", "text") and not kind.arrayBounds:
+                    setattr(node, side, operand.arg)
+                    edited = True
+    return edited
+
+
+def _allowed_places(root: Any, columns: Mapping[str, Comparable], outputs: dict[str, Comparable]) -> Iterator[Any]:
+    """References that may stay; what the statement returns goes into `outputs`."""
+
+    def scheme_of(node: Any) -> Scheme | None:
+        known = columns.get(str(column_of(node)))
+        return None if known is None else known[0]
+
+    for node in _walk(root):
         if isinstance(node, ast.SelectStmt):
-            if node.op != SetOperation.SETOP_NONE and not node.all and scheme is Scheme.RANDOM:
-                raise CannotCarry("compares the rows of a set operation")
+            compares = node.distinctClause or (node.op != SetOperation.SETOP_NONE and not node.all)
+            if compares and any(scheme is Scheme.RANDOM for scheme, _ in columns.values()):
+                raise CannotCarry("compares whole rows, which random ciphertexts do not carry")
             for item in node.targetList or ():
-                if isinstance(item, ast.ResTarget) and (name := column_of(item.val)) in names:
-                    if node.distinctClause and scheme is Scheme.RANDOM:
-                        continue
-                    outputs.add(item.name or str(name))
+                if isinstance(item, ast.ResTarget) and (name := column_of(item.val)) in columns:
+                    outputs[item.name or str(name)] = columns[str(name)]
                     yield item.val
-            if scheme is not Scheme.RANDOM:
-                yield from (item for item in node.groupClause or () if column_of(item) in names)
-            if scheme is Scheme.ORDER:
-                yield from (item.node for item in node.sortClause or () if column_of(item.node) in names)
-        elif isinstance(node, ast.A_Expr) and scheme is not Scheme.RANDOM:
-            is_equality = node.kind == A_Expr_Kind.AEXPR_OP and _operator(node) in ("=", "<>")
-            if is_equality and column_of(node.lexpr) in names and column_of(node.rexpr) in names:
+            yield from (item for item in node.groupClause or () if scheme_of(item) in (Scheme.EQUALITY, Scheme.ORDER))
+            yield from (item.node for item in node.sortClause or () if scheme_of(item.node) is Scheme.ORDER)
+        elif isinstance(node, ast.A_Expr) and node.kind == A_Expr_Kind.AEXPR_OP and _operator(node) in ("=", "<>"):
+            left, right = column_of(node.lexpr), column_of(node.rexpr)
+            known = columns.get(str(left))
+            if known is not None and known == columns.get(str(right)) and known[0] is not Scheme.RANDOM:
                 yield from (node.lexpr, node.rexpr)

@@ -70,6 +70,8 @@ async def run(config: Config, order: Order, settings: Settings) -> tuple[Plan, R
     Raises CannotWork (nothing was changed), Stopped and DatabaseError (running it again goes on), SealwireError.
     """
     async with _opened(config, order, settings.dsn) as (connection, plan, keyring):
+        if len(plan.targets) < len(plan.recipes):
+            raise CannotWork(plan.objections)
         await claim_tables(connection, plan.targets)
         plan = await _planned_again(connection, plan, order, keyring)
         if plan.is_done:

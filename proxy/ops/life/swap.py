@@ -186,17 +186,22 @@ def todo_index(target: Target) -> str:
     return f"CREATE INDEX CONCURRENTLY {target.todo_index} ON {target.table} ((1)) WHERE {target.todo}"
 
 
-def retype(operation: Operation, target: Target) -> list[str]:
-    """--in-place: one rewrite, with the values from a temporary table by ctid. The old default is gone by then."""
-    look_up = f"pg_temp.sealwire_look_up_{target.attnum}"
-    stage = f"pg_temp.sealwire_values_{target.attnum}"
-    kind = shadow_type(operation, target)
-    base = "bytea" if kind == SEALED else kind
-    body = quote_literal(f"SELECT v FROM {stage} WHERE c = $1")  # noqa: S608
-    return [
-        f"ANALYZE {stage}",
-        f"CREATE FUNCTION {look_up}(tid) RETURNS {base} LANGUAGE sql STABLE AS {body}",
-        f"ALTER TABLE {target.table} ALTER COLUMN {target.name} TYPE {kind} USING {look_up}(ctid)::{kind}",
-        f"DROP FUNCTION {look_up}(tid)",
-        f"DROP TABLE {stage}",
-    ]
+def retype(operation: Operation, targets: Sequence[Target]) -> list[str]:
+    """--in-place: one rewrite of a table, with the values from temporary tables by ctid. Old defaults are gone by then.
+
+    `targets` are columns of one table: after a rewrite, the ctids are others.
+    """
+    before, changes, after = [], [], []
+    for target in targets:
+        look_up = f"pg_temp.sealwire_look_up_{target.suffix}"
+        stage = f"pg_temp.sealwire_values_{target.suffix}"
+        kind = shadow_type(operation, target)
+        base = "bytea" if kind == SEALED else kind
+        body = quote_literal(f"SELECT v FROM {stage} WHERE c = $1")  # noqa: S608  # both names are ours
+        before += [
+            f"ANALYZE {stage}",
+            f"CREATE FUNCTION {look_up}(tid) RETURNS {base} LANGUAGE sql STABLE AS {body}",
+        ]
+        changes.append(f"ALTER COLUMN {target.name} TYPE {kind} USING {look_up}(ctid)::{kind}")
+        after += [f"DROP FUNCTION {look_up}(tid)", f"DROP TABLE {stage}"]
+    return [*before, f"ALTER TABLE {targets[0].table} {', '.join(changes)}", *after]

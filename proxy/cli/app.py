@@ -20,6 +20,7 @@ from proxy.cli.reseal import reseal
 from proxy.cli.seal import seal
 from proxy.cli.serve import serve
 from proxy.cli.unseal import unseal
+from proxy.cli.verify import verify
 from proxy.errors import SealwireError
 from proxy.ops.life.fill import Stopped
 
@@ -38,6 +39,7 @@ app.command()(check)
 app.command()(seal)
 app.command()(unseal)
 app.command()(reseal)
+app.command()(verify)
 app.command()(demo)
 
 

@@ -36,6 +36,9 @@ _FEW: Final = 200
 _CATCH_UP_PAUSE: Final = 0.1
 
 
+_SET_SEARCH_PATH: Final = "SELECT pg_catalog.set_config('search_path', $1, true)"
+
+
 class Stopped(SealwireError):
     """SIGINT: everything done so far is safe, and the same command goes on."""
 
@@ -124,6 +127,8 @@ class Writer:
     shadow: str
     stage_type: str
     column: str
+    search_path: str | None = None
+    """Of whoever wrote the table's triggers; None where they do not fire."""
 
     @property
     def _stage(self) -> str:
@@ -188,6 +193,14 @@ class Writer:
             yield data
 
         await self.connection.copy_to_table(self._stage, schema_name="pg_temp", source=source(), format="binary")
+        if self.search_path is None:
+            return await self._swap_in(skip_locked=skip_locked)
+        await self.connection.execute(_SET_SEARCH_PATH, self.search_path)
+        written = await self._swap_in(skip_locked=skip_locked)
+        await self.connection.execute(_SET_SEARCH_PATH, "pg_catalog")
+        return written
+
+    async def _swap_in(self, *, skip_locked: bool) -> int:
         if skip_locked:
             tag = await self.connection.execute(
                 f"WITH free AS MATERIALIZED (SELECT t.ctid AS c, s.v FROM pg_temp.{self._stage} s"  # noqa: S608
@@ -231,10 +244,19 @@ class _Blocks:
         return min(self.active, default=self.next)
 
 
-def writer_for(connection: Connection, crew: Crew, number: int, target: Target, operation: Operation) -> Writer:
+def writer_for(
+    connection: Connection,
+    crew: Crew,
+    number: int,
+    target: Target,
+    operation: Operation,
+    search_path: str | None,
+) -> Writer:
     """The writer of a job with a shadow."""
     stage = str(target.column.type) if operation is Operation.UNSEAL else "bytea"
-    return Writer(connection, crew, number, target.table, target.name, target.shadow, stage, target.column.name)
+    return Writer(
+        connection, crew, number, target.table, target.name, target.shadow, stage, target.column.name, search_path
+    )
 
 
 async def fill(

@@ -173,7 +173,7 @@ async def _convert(
     for number, target in enumerate(plan.targets):
 
         def make(other: Connection, number: int = number) -> Writer:
-            return writer_for(other, crew, number, plan.targets[number], plan.operation)
+            return writer_for(other, crew, number, plan.targets[number], plan.operation, plan.search_path)
 
         written += await fill(
             settings,
@@ -189,7 +189,8 @@ async def _convert(
     if plan.quiet_triggers:
         await connection.execute("SET session_replication_role = replica")
     writers = [
-        writer_for(connection, crew, number, target, plan.operation) for number, target in enumerate(plan.targets)
+        writer_for(connection, crew, number, target, plan.operation, plan.search_path)
+        for number, target in enumerate(plan.targets)
     ]
     for writer in writers:
         await writer.open()

@@ -62,6 +62,8 @@ class Plan:
     """What the operator should know, without being stopped."""
     jobs: Mapping[str, Job]
     quiet_triggers: bool
+    search_path: str | None
+    """The role's own, for the table's triggers; None where none of them fires."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -144,6 +146,7 @@ async def make_plan(
         tuple(notes),
         jobs,
         quiet,
+        await _own_search_path(connection) if firing and fire_triggers else None,
     )
 
 
@@ -246,6 +249,11 @@ async def _may_silence(connection: Connection) -> bool:
     except asyncpg.InsufficientPrivilegeError:
         return False
     return True
+
+
+async def _own_search_path(connection: Connection) -> str:
+    """What a new connection of this role has; a job's connections have another."""
+    return str(await connection.fetchval("SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'search_path'"))
 
 
 def _notes(operation: Operation, dependents: Dependents, *, in_place: bool) -> list[str]:

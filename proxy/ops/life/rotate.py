@@ -64,7 +64,9 @@ async def _rotate(
     start = plan.jobs[column.name].high_water if plan.phase == "fill" else 0
 
     def make(other: Connection) -> Writer:
-        return Writer(other, crew, number, target.table, target.name, target.name, "bytea", column.name)
+        return Writer(
+            other, crew, number, target.table, target.name, target.name, "bytea", column.name, plan.search_path
+        )
 
     written = 0
     for _ in range(_PASSES):

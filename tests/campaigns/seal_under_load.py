@@ -1,10 +1,10 @@
-"""The campaign: millions of rows sealed online under a load of plain writes, the command killed at random; then every row
-is held against the writers' own ledger. Too long for every test run:
+"""The campaign: millions of rows sealed online under a load of plain writes, the command killed at random; then every
+row is held against the writers' own ledger. Too long for every test run:
 
     .venv/bin/python -m tests.campaigns.seal_under_load --rows 5000000 --kills 5 --jobs 2 --writers 4
 
 Prints one JSON object: rows, seconds, rows a second of an undisturbed seal and of a plain UPDATE beside it, kills, the
-longest time that a writer was kept waiting, and the number of rows that differ, which must be 0 (exit code 1 otherwise).
+longest time that a writer was kept waiting, and the number of rows that differ, which must be 0 (else exit code 1).
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def measure(scene: Scene, rows: int, jobs: int) -> dict[str, float]:
 
 
 def campaign(scene: Scene, rows: int, jobs: int, kills: int, writer_count: int, seconds: float) -> dict[str, float]:
-    """Sealing under load; killed `kills` times, each after a random share of `seconds`, what an undisturbed run takes."""
+    """Sealing under load; killed `kills` times, each within `seconds`, what an undisturbed run takes."""
     make_table(scene, rows)
     ledger = dict(scene.rows("SELECT id, v FROM t"))
     seal = scene.keyring.sealer(scene.column("public.t.v")).seal

@@ -63,17 +63,20 @@ def convert_rows(data: bytes, convert: Convert) -> Converted:
     """Every value through `convert`, with the version in front of it as it was."""
     position = len(SIGNATURE)
     pieces = [SIGNATURE]
+    append, from_bytes = pieces.append, int.from_bytes  # this loop is what bounds a fill on the client's side
     failures = []
     rows = 0
     while data[position : position + 2] != TRAILER:
         value_at = position + _VERSION + _LENGTH
-        end = value_at + int.from_bytes(data[value_at - _LENGTH : value_at], "big")
+        end = value_at + from_bytes(data[value_at - _LENGTH : value_at], "big")
         try:
             value = convert(data[value_at:end])
         except (CannotOpen, Refused) as error:
             failures.append(Failure(_place(data, position), _reason(error)))
         else:
-            pieces += (data[position : position + _VERSION], len(value).to_bytes(_LENGTH, "big"), value)
+            append(data[position : position + _VERSION])
+            append(len(value).to_bytes(_LENGTH, "big"))
+            append(value)
             rows += 1
         position = end
     pieces.append(TRAILER)

@@ -128,6 +128,16 @@ async def shop(database18: Database, tmp_path: Path) -> Any:
 
 
 @pytest.fixture
+async def shop16(pg16: Server, tmp_path: Path) -> Any:
+    """On PostgreSQL 16."""
+    with fresh_database(pg16) as fresh:
+        await _install(fresh)
+        scene = Scene(fresh, tmp_path)
+        yield scene
+        scene.sql.close()
+
+
+@pytest.fixture
 async def either(database: Database, tmp_path: Path) -> Any:
     """On PostgreSQL 18 and 16 in turn."""
     async with connect(database.dsn) as connection:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 TYPES = """
 public.t:
   a_text:    {type: text}
@@ -54,9 +52,15 @@ def fill_types(scene) -> None:
     )
 
 
-@pytest.mark.parametrize("in_place", [False, True])
-async def test_every_type_is_sealed_and_comes_back_as_it_was(either, in_place: bool) -> None:
-    scene = either
+async def test_every_type_is_sealed_online_and_comes_back_as_it_was(shop) -> None:
+    await there_and_back(shop, in_place=False)
+
+
+async def test_every_type_is_sealed_in_place_and_comes_back_as_it_was(shop16) -> None:
+    await there_and_back(shop16, in_place=True)
+
+
+async def there_and_back(scene, *, in_place: bool) -> None:
     scene.set_policy(TYPES)
     fill_types(scene)
     text = ", ".join(f"{column}::text" for column in COLUMNS)

@@ -79,7 +79,7 @@ def command(scene: Scene, *arguments: str) -> subprocess.Popen[bytes]:
 def test_a_command_that_is_killed_again_and_again_ends_well(shop: Scene) -> None:
     writers = start_writers(shop, fill(shop, 4_000))
     seal = ("seal", shop.database.dbname, "public.t.v", "--batch", "100", "--json", "--jobs", "1")
-    for phase in ("fill", "fill", "build index"):
+    for phase in ("fill", "build index"):
         process = command(shop, *seal, "--max-rate", "3000")
         assert process.stdout is not None
         for line in process.stdout:

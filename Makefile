@@ -4,13 +4,16 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test lint format clean
+.PHONY: demo test bench-analysis lint format clean
 
 demo: $(STAMP)
 	$(BIN)/sealwire demo $(ARGS)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+bench-analysis: $(STAMP)
+	$(BIN)/python -m bench.analysis $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

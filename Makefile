@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test oracle lint format clean
+.PHONY: demo test oracle bench-analysis lint format clean
 
 demo: $(STAMP)
 	$(BIN)/sealwire demo $(ARGS)
@@ -15,6 +15,9 @@ test: $(STAMP)
 # Every statement of the corpora on a plain database and through the proxy on a sealed one: minutes, not seconds.
 oracle: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m oracle $(ARGS)
+
+bench-analysis: $(STAMP)
+	$(BIN)/python -m bench.analysis $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from proxy.errors import Refused
 from proxy.pgtypes import BYTEA_OID
 from proxy.session.conversation import Portal, Prepared
 from proxy.session.names import Change
-from proxy.session.values import BINARY_FORMAT, BYTEA_ARRAY_OID, Convert, Sealers, seal_literal, sealing_function
+from proxy.session.values import BINARY_FORMAT, BYTEA_ARRAY_OID, Convert, Sealers, literal_function, sealing_function
 from proxy.sql.plan import Plan, Sealing, ServerParam
 from proxy.wire.codecs import Settings
 from proxy.wire.messages import Bind, spread_formats
@@ -27,8 +27,12 @@ def splice(plan: Plan, settings: Settings, sealers: Sealers) -> str | None:
     if plan.template is None:
         return None
     parts = [plan.template[0]]
+    functions: dict[int, Callable[[str], str]] = {}  # a statement's literals share few Sealings
     for slot, text in zip(plan.literals, plan.template[1:], strict=True):
-        parts += (seal_literal(slot, settings, sealers), text)
+        function = functions.get(id(slot.sealing))
+        if function is None:
+            function = functions[id(slot.sealing)] = literal_function(slot.sealing, settings, sealers)
+        parts += (function(slot.text), text)
     return "".join(parts)
 
 

@@ -9,7 +9,7 @@ import pytest
 from proxy.errors import Refused
 from proxy.sql import analyse
 from proxy.sql.catalog import SearchPath
-from proxy.sql.plan import CopyFormat, Effect, Failure, Statement
+from proxy.sql.plan import CopyFormat, Effect, Failure, Plan, Statement
 from tests.sql.ddl_server import Database, column, embedded, policy_of, rolled_back
 
 POLICY = policy_of(
@@ -209,3 +209,32 @@ def test_a_view_read_under_another_search_path_is_never_taken_for_plain(shop: Da
     found = outcome("SELECT id FROM public.w WHERE email = 'a@b'")
     assert isinstance(found, Statement)
     assert found.plan.template is None
+
+
+@pytest.mark.parametrize("reader", ["public", "elsewhere", "public, elsewhere", "elsewhere, public", "pg_catalog"])
+@pytest.mark.parametrize("user", [("public",), ("elsewhere",), ("elsewhere", "public"), ("public", "elsewhere"), ()])
+def test_a_view_means_the_tables_that_it_was_made_of(shop: Database, reader: str, user: tuple[str, ...]) -> None:
+    shop.query("CREATE SCHEMA elsewhere; CREATE TABLE elsewhere.customers (id int, email text)")
+    shop.query("CREATE VIEW public.v AS SELECT id, email FROM public.customers")
+    shop.query("CREATE VIEW elsewhere.v AS SELECT id, email FROM elsewhere.customers")
+    shop.query(
+        "CREATE VIEW public.both AS SELECT a.id, a.email, b.email AS shown FROM public.customers a "
+        "JOIN elsewhere.customers b USING (id) JOIN elsewhere.v USING (id) "
+        "WHERE EXISTS (SELECT FROM pg_class WHERE relname = ' public.customers ')"
+    )
+    shop.query(f"SET search_path TO {reader}")
+    catalog, _ = shop.catalog()
+    path = SearchPath(("pg_catalog", *user), user[0] if user else None)
+
+    def outcome(sql: str) -> Plan:
+        (found,) = analyse(sql, catalog=catalog, path=path, policy=POLICY)
+        assert isinstance(found, Statement), found.error
+        return found.plan
+
+    plan = outcome("SELECT id FROM public.v WHERE email = 'a@b'")
+    assert [slot.sealing.column.name for slot in plan.literals] == ["public.customers.email"]
+    assert outcome("SELECT id FROM elsewhere.v WHERE email = 'a@b'").template is None
+    plan = outcome("SELECT email, shown FROM public.both WHERE email = 'a@b' AND shown = 'c@d'")
+    assert [slot.text for slot in plan.literals] == ["a@b"]
+    assert plan.results is not None
+    assert [opening is not None for opening in plan.results] == [True, False]

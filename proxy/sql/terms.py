@@ -61,6 +61,15 @@ def column_reference(ctx: Context, node: ast.ColumnRef, slot: Slot, scope: Scope
             return _record(row.expand())
     if isinstance(flow, Unsealed):
         raise refusals.unsealed(flow.column, position)
+    return _computed(flow) if isinstance(flow, Row) else flow
+
+
+def _computed(flow: Flow) -> Flow:
+    """The value of a subquery or of a row that a subquery has made: no column of a table any more."""
+    if isinstance(flow, Sealed):
+        return replace(flow, origin=None)
+    if isinstance(flow, Row):
+        return replace(flow, fields=tuple((name, _computed(part)) for name, part in flow.fields))
     return flow
 
 
@@ -381,9 +390,7 @@ def subquery(ctx: Context, node: ast.SubLink, slot: Slot, scope: Scope) -> Flow:
     if len(columns) != 1:
         raise refusals.syntax("subquery must return only one column", position)
     ctx.subquery_names[id(node)] = columns[0][0]
-    flow = current(columns[0][1], position)
-    if isinstance(flow, Sealed):
-        flow = replace(flow, origin=None)
+    flow = _computed(current(columns[0][1], position))
     if kind == enums.SubLinkType.EXPR_SUBLINK:
         return flow
     if kind != enums.SubLinkType.ARRAY_SUBLINK:

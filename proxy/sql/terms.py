@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from pglast import ast, enums
@@ -221,9 +222,21 @@ def null_test(ctx: Context, node: ast.NullTest, slot: Slot, scope: Scope) -> Flo
 
 @handles(ast.BoolExpr)
 def boolean_expression(ctx: Context, node: ast.BoolExpr, slot: Slot, scope: Scope) -> Flow:
-    for index in range(len(node.args or ())):
+    given = node.args or ()
+    for index in range(len(given)):
         condition(ctx, Slot(node, "args", index), scope)
+    if node.args != given:
+        node.args = tuple(_flattened(node, given))
     return Plain(BOOLEAN)
+
+
+def _flattened(node: ast.BoolExpr, given: tuple[ast.Node, ...]) -> Iterator[ast.Node]:
+    """LIKE 'x%' has become `a AND b`: among the terms of an AND it is two terms, as the parser reads it."""
+    for before, after in zip(given, node.args or (), strict=True):
+        if after is not before and isinstance(after, ast.BoolExpr) and after.boolop == node.boolop:
+            yield from after.args or ()
+        else:
+            yield after
 
 
 @handles(ast.BooleanTest)

@@ -460,3 +460,8 @@ select c.email from customers c join contacts k on k.customer_id = c.id for shar
 select c.email from customers c join (select id from contacts) k on k.id = c.id where c.email = 'a' for update of c skip locked
 select id from customers where email = N'ann' or email = 'x '::char(9) or email in (N'a', 'b') or nick > 'x'::bpchar
 select id from customers where phone = N'ann'
+select id from customers where nick like 'a%' and id > 1 and nick like 'ab%' and email = 'x'
+select id from customers where id = 2 and nick like 'a%' or nick not like 'a%' or id = 3
+select id from customers where not (nick like 'a%' and id > 1) and (nick not like 'a%' or nick not like 'x%' or active)
+select id from customers where nick like '%' and email like '%%' order by id
+select id from customers where nick not like '%' or email not like '%'

@@ -10,6 +10,8 @@ import os
 import random
 from collections import Counter
 
+import pytest
+
 from tests.oracle import rig, worlds
 from tests.oracle.generate import Author, Part, shrink
 from tests.oracle.loading import insert_rows

@@ -216,10 +216,12 @@ def _row(ctx: Context, value: ast.MultiAssignRef, scope: Scope, position: int | 
 def _update(ctx: Context, statement: ast.UpdateStmt, scope: Scope) -> Columns:
     ctes.with_clause(ctx, statement.withClause, scope)
     target = _changed(ctx, statement, "fromClause", scope)
-    _set_list(ctx, statement, target, scope)
+    # In PostgreSQL's order: the first use of an untyped parameter gives it its type.
     if statement.whereClause is not None:
         condition(ctx, Slot(statement, "whereClause"), scope)
-    return _returning(ctx, statement, target, scope)
+    columns = _returning(ctx, statement, target, scope)
+    _set_list(ctx, statement, target, scope)
+    return columns
 
 
 def _changed(ctx: Context, statement: Any, clause: str, scope: Scope) -> Target:
@@ -249,6 +251,7 @@ def _merge(ctx: Context, statement: ast.MergeStmt, scope: Scope) -> Columns:
     sources.check_names(ctx, [own], entries)
     scope.entries = [own, *entries]
     condition(ctx, Slot(statement, "joinCondition"), scope)
+    columns = _returning(ctx, statement, target, scope)
     for clause in statement.mergeWhenClauses or ():
         level = _without_entries(scope)
         if clause.matchKind == enums.MergeMatchKind.MERGE_WHEN_MATCHED:
@@ -263,7 +266,7 @@ def _merge(ctx: Context, statement: ast.MergeStmt, scope: Scope) -> Columns:
             _set_list(ctx, clause, target, level)
         elif clause.commandType == enums.CmdType.CMD_INSERT:
             _merge_insert(ctx, clause, target, level)
-    return _returning(ctx, statement, target, scope)
+    return columns
 
 
 def _merge_insert(ctx: Context, clause: ast.MergeWhenClause, target: Target, scope: Scope) -> None:

@@ -123,6 +123,8 @@ def _compare_sealed(ctx: Context, operator: str, sealed: Sealed, other: Flow, do
     elif isinstance(other, Open) and not other.is_array:
         if other.type is not None and not _meets(sealed, other.type):
             raise refusals.no_operator(operator, sealed.type, other.type, position)
+        if sealed.type.family is Family.TEXT and other.type is not None and other.type.family is Family.CHAR:
+            _strip_padding(sealed, other, doing, position)
         seal(ctx, other, sealed.column, Use.CARRY if other.is_shared else Use.COMPARE, doing, position)
     else:
         raise refusals.meets_plain(sealed.column, doing, position)
@@ -137,11 +139,17 @@ def check_operator(sealed: Sealed, operator: str, doing: str, position: int | No
 
 
 def _meets(sealed: Sealed, kind: SqlType) -> bool:
-    """False where PostgreSQL has no operator, or one that would convert what is stored: text compared with char(n)
-    ignores the trailing blanks of both."""
-    if sealed.type.family is Family.TEXT and kind.family is Family.CHAR:
-        return False
+    """False where PostgreSQL has no operator."""
     return comparable(sealed.type, kind)
+
+
+def _strip_padding(sealed: Sealed, other: Open, doing: str, position: int | None) -> None:
+    """text beside char(n), or N'...': PostgreSQL converts the value to text, which takes its trailing blanks away. A
+    varchar would be converted to char(n) instead, whose operators ignore the trailing blanks of what is stored."""
+    if sealed.type.oid != TEXT.oid or not other.is_direct:
+        raise refusals.cannot(sealed.column, f"{doing} with type character", position, "cast the value to text")
+    for leaf in other.leaves:
+        leaf.casts = (*leaf.casts, TEXT)
 
 
 def compare_any(ctx: Context, operator: str, left: Flow, right: Flow, position: int | None) -> None:
@@ -169,6 +177,8 @@ def compare_any(ctx: Context, operator: str, left: Flow, right: Flow, position: 
 def _seal_elements(ctx: Context, operator: str, sealed: Sealed, array: Open, doing: str, position: int | None) -> None:
     if array.type is not None and (not array.type.is_array or not _meets(sealed, array.type.element)):
         raise refusals.no_operator(operator, sealed.type, array.type.element, position)
+    if sealed.type.family is Family.TEXT and array.type is not None and array.type.element.family is Family.CHAR:
+        raise refusals.cannot(sealed.column, f"{doing} with type character", position, "cast the values to text")
     if array.is_array:
         if array.is_shared or array.slot is None:
             raise refusals.meets_plain(sealed.column, doing, position)

@@ -156,10 +156,16 @@ def _like(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:
         value = ctx.seal_literal(text, Sealing(column, Use.COMPARE))
         ctx.replace(slot, comparison(node.lexpr, "<>" if negated else "=", value))
         return Plain(BOOLEAN)
+    if not isinstance(node.lexpr, ast.ColumnRef):
+        raise refusals.cannot(column, f"{doing} this way", position, "match the column itself")
+    if not text:  # any text matches '%'; NULL gives NULL
+        if column.scheme < Scheme.EQUALITY:
+            raise refusals.needs(column, Scheme.EQUALITY, doing, position)
+        slot.set(comparison(node.lexpr, "<>" if negated else "=", node.lexpr))
+        ctx.edited = True
+        return Plain(BOOLEAN)
     if column.scheme < Scheme.ORDER:
         raise refusals.needs(column, Scheme.ORDER, doing, position)
-    if not text or not isinstance(node.lexpr, ast.ColumnRef):
-        raise refusals.cannot(column, f"{doing} this way", position, "write IS NOT NULL, or match the column itself")
     low = comparison(node.lexpr, "<" if negated else ">=", ctx.seal_literal(text, Sealing(column, Use.PREFIX_LOW)))
     high = comparison(node.lexpr, ">=" if negated else "<", ctx.seal_literal(text, Sealing(column, Use.PREFIX_HIGH)))
     joined = enums.BoolExprType.OR_EXPR if negated else enums.BoolExprType.AND_EXPR

@@ -86,6 +86,8 @@ def mentions(node: Any, catalog: Catalog, path: SearchPath) -> Mentions:
                     found.row_types.append((item, relation))
             elif isinstance(item, ast.FuncCall):
                 found.functions.append(item)
+            elif isinstance(item, ast.LockingClause):
+                continue  # FOR UPDATE OF names entries of FROM, by alias where they have one
             elif isinstance(item, ast.ParamRef):
                 found.parameters = max(found.parameters, item.number or 0)
             inner = ctes

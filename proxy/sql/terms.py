@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from pglast import ast, enums
@@ -61,6 +62,15 @@ def column_reference(ctx: Context, node: ast.ColumnRef, slot: Slot, scope: Scope
             return _record(row.expand())
     if isinstance(flow, Unsealed):
         raise refusals.unsealed(flow.column, position)
+    return _computed(flow) if isinstance(flow, Row) else flow
+
+
+def _computed(flow: Flow) -> Flow:
+    """The value of a subquery or of a row that a subquery has made: no column of a table any more."""
+    if isinstance(flow, Sealed):
+        return replace(flow, origin=None)
+    if isinstance(flow, Row):
+        return replace(flow, fields=tuple((name, _computed(part)) for name, part in flow.fields))
     return flow
 
 
@@ -211,9 +221,21 @@ def null_test(ctx: Context, node: ast.NullTest, slot: Slot, scope: Scope) -> Flo
 
 @handles(ast.BoolExpr)
 def boolean_expression(ctx: Context, node: ast.BoolExpr, slot: Slot, scope: Scope) -> Flow:
-    for index in range(len(node.args or ())):
+    given = node.args or ()
+    for index in range(len(given)):
         condition(ctx, Slot(node, "args", index), scope)
+    if node.args != given:
+        node.args = tuple(_flattened(node, given))
     return Plain(BOOLEAN)
+
+
+def _flattened(node: ast.BoolExpr, given: tuple[ast.Node, ...]) -> Iterator[ast.Node]:
+    """LIKE 'x%' has become `a AND b`: among the terms of an AND it is two terms, as the parser reads it."""
+    for before, after in zip(given, node.args or (), strict=True):
+        if after is not before and isinstance(after, ast.BoolExpr) and after.boolop == node.boolop:
+            yield from after.args or ()
+        else:
+            yield after
 
 
 @handles(ast.BooleanTest)
@@ -380,9 +402,7 @@ def subquery(ctx: Context, node: ast.SubLink, slot: Slot, scope: Scope) -> Flow:
     if len(columns) != 1:
         raise refusals.syntax("subquery must return only one column", position)
     ctx.subquery_names[id(node)] = columns[0][0]
-    flow = current(columns[0][1], position)
-    if isinstance(flow, Sealed):
-        flow = replace(flow, origin=None)
+    flow = _computed(current(columns[0][1], position))
     if kind == enums.SubLinkType.EXPR_SUBLINK:
         return flow
     if kind != enums.SubLinkType.ARRAY_SUBLINK:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,10 @@ from hypothesis import strategies as st
 from pglast import ast, enums, parse_sql
 
 from proxy.errors import Refused
+from proxy.sql.context import Context
+from proxy.sql.queries import analyse_query
 from proxy.sql.rewrite import render, same
+from tests.sql.query_catalog import CATALOG, PATH, POLICY
 
 CORPUS = [
     line
@@ -128,3 +132,21 @@ def test_the_brackets_of_a_chain_of_and_do_not_matter_where_the_grammar_drops_th
     assert same(outer, parsed("SELECT (a AND b) AND c"))
     assert not same(outer, parsed("SELECT (a OR b) AND c"))
     assert not same(outer, parsed("SELECT a AND b"))
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "nick LIKE 'a%' AND id > 1 AND nick LIKE 'ab%'",
+        "id = 2 AND nick LIKE 'a%' OR nick NOT LIKE 'a%' OR id = 3",
+        "NOT (nick LIKE 'a%' AND id > 1) AND (nick NOT LIKE 'a%' OR active)",
+        "id = 1 AND (nick LIKE 'a%' AND (id < 5 AND nick > 'A'))",
+        "nick LIKE '%' AND nick NOT LIKE '%'",
+    ],
+)
+def test_a_prefix_match_among_other_conditions_can_be_printed(where: str) -> None:
+    context = Context("", CATALOG, PATH, POLICY)
+    node: Any = parsed(f"SELECT id FROM customers WHERE {where}")
+    analyse_query(context, node)
+    _, order = render(node, [context.marker(index) for index in range(len(context.literals))])
+    assert sorted(order) == list(range(len(context.literals)))

@@ -444,3 +444,24 @@ select id, active and id > 3, not active, active or name is null, active is true
 select id, case when active then email end, count(*) filter (where active) over () from customers where active or id = 3
 select c.id from customers c join contacts k on c.active and k.id = c.id where not (c.active) order by c.id
 delete from customers where active is not true returning id
+update contacts set phone = $1 where email = $2 and phone <> $1
+update contacts set phone = $1 where id = 1 returning phone = $1
+merge into contacts using customers c on contacts.id = c.id when matched and contacts.phone = $1 then update set phone = $1
+merge into contacts using customers c on contacts.id = c.id when matched then update set phone = $1 returning contacts.phone = $1
+insert into contacts (phone) values ($1) returning phone = $1
+select coalesce(phone, $1), greatest(nick, $2), lag(phone, 1, $3) over (), array[phone, $4] from customers
+select phone from customers union select $1
+select phone from customers where phone in ($1, 'x') or (phone, email) = ($2, $3)
+select (s.r).email, (s.r).born from (select c as r from customers c) s
+select (s.r).* from (select c as r from customers c) s
+with x as (select c as r from customers c) select (r).email, (select c from customers c limit 1).phone from x
+select (s).email, (c).email, (c.*).phone from (select email from customers) s, customers c
+select c.email from customers c join contacts k on k.customer_id = c.id for share of c nowait
+select c.email from customers c join (select id from contacts) k on k.id = c.id where c.email = 'a' for update of c skip locked
+select id from customers where email = N'ann' or email = 'x '::char(9) or email in (N'a', 'b') or nick > 'x'::bpchar
+select id from customers where phone = N'ann'
+select id from customers where nick like 'a%' and id > 1 and nick like 'ab%' and email = 'x'
+select id from customers where id = 2 and nick like 'a%' or nick not like 'a%' or id = 3
+select id from customers where not (nick like 'a%' and id > 1) and (nick not like 'a%' or nick not like 'x%' or active)
+select id from customers where nick like '%' and email like '%%' order by id
+select id from customers where nick not like '%' or email not like '%'

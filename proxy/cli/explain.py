@@ -44,7 +44,7 @@ def explain(
 
 
 async def _look(config: Config, dsn: str, text: str) -> list[Statement | Failure]:
-    policy = load_policy(config.columns)
+    policy = load_policy(config.columns, config.keysets)
     async with connect(dsn) as connection:
         return await run_explain(connection, policy, text)
 

@@ -239,6 +239,7 @@ class Frontend:
             if any(isinstance(one, Failure) for one in found) or self._only_plan(found) != prepared.whole:
                 raise plan_changed()
             prepared.basis = basis
+            prepared.functions = None  # the keys may be others too
         return prepared
 
     @staticmethod

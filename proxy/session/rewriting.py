@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from proxy.errors import Refused
 from proxy.pgtypes import BYTEA_OID
@@ -16,10 +14,6 @@ from proxy.wire.codecs import Settings
 from proxy.wire.messages import Bind, spread_formats
 
 AnyChange = Change[Prepared] | Change[Portal]
-
-_DEALLOCATE: Final = re.compile(
-    r'\s*deallocate\s+(?:prepare\s+)?(?:"(?P<quoted>(?:[^"]|"")+)"|(?P<plain>[a-z_][a-z0-9_$]*))\s*;?\s*', re.IGNORECASE
-)
 
 
 def splice(plan: Plan, settings: Settings, sealers: Sealers) -> str | None:
@@ -43,15 +37,6 @@ def join(pieces: Sequence[str]) -> str:
 
 def is_copy(plan: Plan) -> bool:
     return plan.copy is not None or plan.tag == "COPY"
-
-
-def deallocated(text: str) -> str | None:
-    """The name in a DEALLOCATE statement, as the server folds it; None where it cannot be told for certain."""
-    if (match := _DEALLOCATE.fullmatch(text)) is None:
-        return None
-    if (quoted := match["quoted"]) is not None:
-        return quoted.replace('""', '"')
-    return None if match["plain"].lower() in ("all", "prepare") else match["plain"].lower()
 
 
 def server_type(sealing: Sealing) -> int:

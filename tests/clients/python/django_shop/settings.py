@@ -1,4 +1,4 @@
-"""A small Django project whose database is behind the proxy. Settings: PG* variables; SHOP_DRIVER chooses the driver."""
+"""A small Django project whose database is behind the proxy. Settings: PG* variables."""
 
 import os
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from proxy.errors import ProtocolViolation, Refused
 from proxy.pgtypes import BYTEA_OID
 from proxy.session import rewriting
-from proxy.session.conversation import Conversation, Copy, Expectation
+from proxy.session.conversation import Conversation, Copy, Expectation, Portal
 from proxy.session.copying import CopyTransform
 from proxy.session.refusals import POISON_SQLSTATE, SYNTAX_ERROR, plan_changed, redact, refusal
 from proxy.session.values import BYTEA_ARRAY_OID, Convert, opening_function, opens_elements
@@ -31,6 +31,10 @@ _COPY_FAILED = b"57014"  # query_canceled, the answer to CopyFail
 _STALE = frozenset((b"42P01", b"42703", b"42883", b"42804"))
 # Refusals that PostgreSQL would raise in a failed transaction too: they come before it looks at the transaction.
 _BEFORE_TRANSACTION = frozenset((SYNTAX_ERROR, "26000", "34000"))
+
+
+def _is_held(portal: Portal) -> bool:
+    return portal.is_held
 
 
 class Backend:
@@ -190,7 +194,7 @@ class Backend:
         c.status = messages.parse_ready(raw)
         self._copy_over()
         if c.status == b"I":
-            c.portals.forget_all()
+            c.portals.retain(_is_held)
             c.planner.transaction_ended(quiet=not c.replies and c.batch_empty)
 
     def _copy_over(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from typing import Literal
 
 from proxy.errors import Refused
 from proxy.session.copying import CopyTransform
@@ -22,6 +23,15 @@ from proxy.wire.frames import MAX_MESSAGE, Splitter
 from proxy.wire.replies import Kind, Replies
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A name that a plan was completed with, and what it meant then."""
+
+    kind: Literal["statement", "portal"]
+    name: bytes
+    value: object
+
+
 @dataclass(slots=True, eq=False)
 class Prepared:
     """A prepared statement. `basis` None: its plan rests on nothing that could change."""
@@ -33,6 +43,10 @@ class Prepared:
     basis: Basis | None
     functions: tuple[object, list[Convert | None]] | None = None
     """What seals its parameters, and the settings and formats it was made for."""
+    whole: Plan | None = None
+    """Made by PREPARE: the plan of that, of which `text` is the statement."""
+    links: tuple[Link, ...] = ()
+    """An EXECUTE that Parse has made: what its arguments were sealed for."""
 
     @property
     def parameter_count(self) -> int:
@@ -42,11 +56,17 @@ class Prepared:
 
 @dataclass(slots=True, eq=False)
 class Portal:
-    """`formats` as given in Bind."""
+    """A portal of the protocol, or a cursor of DECLARE. `formats` as given in Bind."""
 
     plan: Plan
     formats: tuple[int, ...] = ()
     text: str = ""
+    basis: Basis | None = None
+    """What its plan rests on."""
+    links: tuple[Link, ...] = ()
+    is_held: bool = False
+    """WITH HOLD: it outlives its transaction."""
+    is_binary: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -7,14 +7,17 @@ has answered something.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from proxy.errors import ProtocolViolation, Refused
-from proxy.session import rewriting
-from proxy.session.conversation import Conversation, Copy, Expectation, Portal, Prepared
+from proxy.session import references, rewriting
+from proxy.session.conversation import Conversation, Copy, Expectation, Link, Portal, Prepared
 from proxy.session.injection import Injection
 from proxy.session.names import UNSETTLED
+from proxy.session.planner import Basis
 from proxy.session.refusals import POISON, as_refused, is_unknown_name, plan_changed
 from proxy.session.script import Script
 from proxy.session.shared import Analysis
@@ -50,8 +53,6 @@ class Frontend:
         self._reread = False  # the catalog was read anew on account of the message at hand
         self._script: Script | None = None
         self._flushed = -1  # the batch in front of a script that was asked to be answered
-        self._sql_prepared = False
-        self._sql_cursors = False
         self._handlers: dict[str, Callable[[bytes], bool]] = {
             "Q": self._query,
             "P": self._parse,
@@ -160,9 +161,10 @@ class Frontend:
             return True  # to be met again when the message is whole
         if prepared is None:
             return False
-        if prepared.plan.params is None and prepared.plan.results is None:
+        plan = prepared.plan
+        if plan.params is None and plan.results is None and plan.fetches is None:
             c.client.pass_frame()
-            self._send_bind(b"", portal, Portal(prepared.plan, text=prepared.text), prepared.plan)
+            self._send_bind(b"", portal, Portal(plan, (), prepared.text, prepared.basis, prepared.links), plan)
         return True
 
     # -- analysis ------------------------------------------------------------------------------------------------------
@@ -219,10 +221,14 @@ class Frontend:
         if prepared is None:
             if self._inherited:
                 raise plan_changed()
-            if self._sql_prepared and name:
-                return Prepared("", (), Plan(), None)  # made with PREPARE, which is refused for sealed columns
             shown = f'prepared statement "{name.decode(errors="replace")}"' if name else "unnamed prepared statement"
             raise Refused(f"{shown} does not exist", sqlstate="26000")
+        if prepared.links:
+            whole = references.intact(c, prepared.links)
+            if whole is None:
+                return None
+            if not whole:
+                raise plan_changed()
         if prepared.basis is None:
             return prepared
         if not self.ready():
@@ -230,7 +236,7 @@ class Frontend:
         basis = c.planner.basis
         if not basis.same_as(prepared.basis) and not c.planner.wanted():
             found = c.planner.analyse(prepared.text, prepared.types)
-            if any(isinstance(one, Failure) for one in found) or self._only_plan(found) != prepared.plan:
+            if any(isinstance(one, Failure) for one in found) or self._only_plan(found) != prepared.whole:
                 raise plan_changed()
             prepared.basis = basis
             prepared.functions = None  # the keys may be others too
@@ -267,6 +273,8 @@ class Frontend:
             self._script = Script(c, self, [text[start:end] for start, end in split(text)])
             self.advance()
             return True
+        if not self._settled(found):
+            return False
         expectation = Expectation()
         pieces: list[str] = []
         edited = False
@@ -275,21 +283,43 @@ class Frontend:
             try:
                 if isinstance(one, Failure):
                     raise as_refused(one.error)
-                piece = rewriting.splice(one.plan, c.settings, c.sealers)
+                resolved = self.resolve(one.plan)
+                if resolved is None:
+                    raise plan_changed()  # what this string itself has made stale
+                plan = resolved.plan
+                piece = rewriting.splice(plan, c.settings, c.sealers)
             except Refused as error:
                 expectation.refusal = error
                 pieces.append(POISON)
                 edited = True
                 break
             edited = edited or piece is not None
-            pieces.append(text[one.start : one.end] if piece is None else piece)
-            plans.append(one.plan)
+            statement = text[one.start : one.end]
+            pieces.append(statement if piece is None else piece)
+            plans.append(plan)
+            expectation.completions.append(self.effects(plan, statement, c.planner.basis))
         expectation.plans = tuple(plans)
         if edited:
-            raw = messages.build_query(c.planner.encode(rewriting.join(pieces)))
-        self._note(found, text, expectation)
+            try:
+                raw = messages.build_query(c.planner.encode(rewriting.join(pieces)))
+            except Refused:
+                expectation.abandon()
+                raise
         self._send_query(raw, expectation)
         return True
+
+    def _settled(self, found: Analysis) -> bool:
+        """False: what the statements name is not known yet. Asked before any of them is noted as sent."""
+        for one in found:
+            if isinstance(one, Statement) and (one.plan.executes is not None or one.plan.fetches is not None):
+                with contextlib.suppress(Refused):
+                    if self.resolve(one.plan) is None:
+                        return False
+        return True
+
+    def resolve(self, plan: Plan) -> references.Resolved | None:
+        """The plan with the names in it looked up. None: hold the message. Raises Refused."""
+        return references.resolve(self._c, plan, self._current)
 
     @staticmethod
     def _needs_script(found: Analysis) -> bool:
@@ -303,11 +333,6 @@ class Frontend:
             changed = changed or bool(plan.effects & _LATER_BATCH)
         return False
 
-    def _note(self, found: Analysis, text: str, expectation: Expectation) -> None:
-        """What the statements will change once they complete."""
-        for plan, one in zip(expectation.plans, found, strict=False):
-            expectation.completions.append(self.effects(plan, text[one.start : one.end]))
-
     def _send_query(self, raw: bytes, expectation: Expectation) -> None:
         c = self._c
         expectation.changes += (c.statements.change(b"", None, c.batch), c.portals.change(b"", None, c.batch))
@@ -315,21 +340,10 @@ class Frontend:
             c.copy = Copy.PENDING
         c.send(Kind.QUERY, raw, expectation)
 
-    def effects(self, plan: Plan, text: str) -> list[rewriting.AnyChange]:
-        """A statement goes to the server: what it makes stale now, and the names that it takes away once it is done."""
-        c = self._c
-        c.planner.sent(plan.effects)
-        self._sql_prepared = self._sql_prepared or plan.tag == "PREPARE"
-        self._sql_cursors = self._sql_cursors or plan.tag.startswith("DECLARE")
-        changes: list[rewriting.AnyChange] = []
-        if Effect.DEALLOCATE_ALL in plan.effects:
-            changes.append(c.statements.change(None, None, c.batch))
-        elif plan.tag == "DEALLOCATE":
-            name = rewriting.deallocated(text)
-            changes.append(c.statements.change(None if name is None else c.planner.encode(name), None, c.batch))
-        if Effect.CLOSE_ALL in plan.effects:
-            changes.append(c.portals.change(None, None, c.batch))
-        return changes
+    def effects(self, plan: Plan, text: str, basis: Basis | None) -> list[rewriting.AnyChange]:
+        """A statement goes to the server: what it makes stale now, and the names that it changes once it is done."""
+        self._c.planner.sent(plan.effects)
+        return references.changes(self._c, plan, text, basis)
 
     # -- extended protocol ---------------------------------------------------------------------------------------------
 
@@ -341,13 +355,20 @@ class Frontend:
         if analysed is None:
             return False
         found, depends = analysed
-        plan = self._only_plan(found)
+        whole = plan = self._only_plan(found)
+        links: tuple[Link, ...] = ()
+        if plan.executes is not None:  # its arguments are sealed now; a cursor is looked up when it is read
+            resolved = self.resolve(replace(plan, fetches=None))
+            if resolved is None:
+                return False
+            plan, links = resolved.plan, resolved.links
         piece = rewriting.splice(plan, c.settings, c.sealers)
         types = parse.types if plan.params is None else rewriting.server_types(plan.params, parse.types)
         if piece is not None or types != parse.types:
             query = parse.query if piece is None else c.planner.encode(piece)
             raw = messages.build_parse(messages.Parse(parse.statement, query, types))
-        prepared = Prepared(text, parse.types, plan, c.planner.basis if depends else None)
+        basis = c.planner.basis if depends else None
+        prepared = Prepared(text, parse.types, plan, basis, whole=whole, links=links)
         expectation = Expectation((plan,), [c.statements.change(parse.statement, prepared, c.batch)])
         c.send(Kind.PARSE, raw, expectation)
         return True
@@ -358,14 +379,18 @@ class Frontend:
         prepared = self._current(name)
         if prepared is None:
             return False
-        plan = prepared.plan
+        resolved = self.resolve(prepared.plan)
+        if resolved is None:
+            return False
+        plan, links = resolved.plan, prepared.links + resolved.links
         if plan.params is None and plan.results is None:
-            self._send_bind(raw, portal, Portal(plan, text=prepared.text), plan)
+            self._send_bind(raw, portal, Portal(plan, (), prepared.text, prepared.basis, links), plan)
             return True
         bind = messages.parse_bind(raw)
         if plan.params is not None:
             raw = messages.build_bind(rewriting.seal_parameters(bind, prepared, c.settings, c.sealers))
-        self._send_bind(raw, bind.portal, Portal(plan, bind.result_formats, prepared.text), plan)
+        bound = Portal(plan, bind.result_formats, prepared.text, prepared.basis, links)
+        self._send_bind(raw, bind.portal, bound, plan)
         return True
 
     def _send_bind(self, raw: bytes, name: bytes, portal: Portal, plan: Plan) -> None:
@@ -381,8 +406,6 @@ class Frontend:
         if portal is None:
             if self._inherited:
                 raise plan_changed()
-            if self._sql_cursors and name:
-                return Portal(Plan())  # made with DECLARE, which is refused for sealed columns
             raise Refused(f'portal "{name.decode(errors="replace")}" does not exist', sqlstate="34000")
         return portal
 
@@ -392,7 +415,10 @@ class Frontend:
             prepared = self._current(target.name)
             if prepared is None:
                 return False
-            expectation = Expectation((prepared.plan,), prepared=prepared)
+            resolved = self.resolve(prepared.plan)
+            if resolved is None:
+                return False
+            expectation = Expectation((resolved.plan,), prepared=prepared)
             self._c.send(Kind.DESCRIBE_STATEMENT, raw, expectation)
             return True
         try:
@@ -407,15 +433,17 @@ class Frontend:
     def _execute(self, raw: bytes) -> bool:
         name, _ = messages.parse_execute(raw)
         portal = self._portal(name)
-        if portal is None:
+        if portal is None or (whole := references.intact(self._c, portal.links)) is None:
             return False
+        if not whole:
+            raise plan_changed()
         self.send_execute(raw, portal)
         return True
 
     def send_execute(self, raw: bytes, portal: Portal, *, in_script: bool = False) -> None:
         c = self._c
         expectation = Expectation((portal.plan,), portal=portal, in_script=in_script)
-        expectation.completions.append(self.effects(portal.plan, portal.text))
+        expectation.completions.append(self.effects(portal.plan, portal.text, portal.basis))
         c.send(Kind.EXECUTE, raw, expectation)
         if rewriting.is_copy(portal.plan):
             # Sync means nothing to a server that copies in, so its answer must be known before Sync is sent.

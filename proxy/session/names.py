@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 from collections import deque
+from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
 V = TypeVar("V")
@@ -63,9 +64,10 @@ class Names(Generic[V]):
                 return change.value if change.batch == batch else UNSETTLED
         return self._known.get(name)
 
-    def forget_all(self) -> None:
-        """The server has dropped every name it had; pending changes come after that."""
-        self._known.clear()
+    def retain(self, is_kept: Callable[[V], bool]) -> None:
+        """The server has dropped every name but those that are kept; pending changes come after that."""
+        if self._known:
+            self._known = {name: value for name, value in self._known.items() if is_kept(value)}
 
     def forget(self, name: bytes) -> None:
         self._known.pop(name[: _NAMEDATALEN - 1], None)

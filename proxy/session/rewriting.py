@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
 
 from proxy.errors import Refused
 from proxy.pgtypes import BYTEA_OID
 from proxy.session.conversation import Portal, Prepared
 from proxy.session.names import Change
-from proxy.session.values import BINARY_FORMAT, BYTEA_ARRAY_OID, Convert, Sealers, seal_literal, sealing_function
+from proxy.session.values import BINARY_FORMAT, BYTEA_ARRAY_OID, Convert, Sealers, literal_function, sealing_function
 from proxy.sql.plan import Plan, Sealing, ServerParam
 from proxy.wire.codecs import Settings
 from proxy.wire.messages import Bind, spread_formats
 
 AnyChange = Change[Prepared] | Change[Portal]
-
-_DEALLOCATE: Final = re.compile(
-    r'\s*deallocate\s+(?:prepare\s+)?(?:"(?P<quoted>(?:[^"]|"")+)"|(?P<plain>[a-z_][a-z0-9_$]*))\s*;?\s*', re.IGNORECASE
-)
 
 
 def splice(plan: Plan, settings: Settings, sealers: Sealers) -> str | None:
@@ -27,8 +21,12 @@ def splice(plan: Plan, settings: Settings, sealers: Sealers) -> str | None:
     if plan.template is None:
         return None
     parts = [plan.template[0]]
+    functions: dict[int, Callable[[str], str]] = {}  # a statement's literals share few Sealings
     for slot, text in zip(plan.literals, plan.template[1:], strict=True):
-        parts += (seal_literal(slot, settings, sealers), text)
+        function = functions.get(id(slot.sealing))
+        if function is None:
+            function = functions[id(slot.sealing)] = literal_function(slot.sealing, settings, sealers)
+        parts += (function(slot.text), text)
     return "".join(parts)
 
 
@@ -39,15 +37,6 @@ def join(pieces: Sequence[str]) -> str:
 
 def is_copy(plan: Plan) -> bool:
     return plan.copy is not None or plan.tag == "COPY"
-
-
-def deallocated(text: str) -> str | None:
-    """The name in a DEALLOCATE statement, as the server folds it; None where it cannot be told for certain."""
-    if (match := _DEALLOCATE.fullmatch(text)) is None:
-        return None
-    if (quoted := match["quoted"]) is not None:
-        return quoted.replace('""', '"')
-    return None if match["plain"].lower() in ("all", "prepare") else match["plain"].lower()
 
 
 def server_type(sealing: Sealing) -> int:

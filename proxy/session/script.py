@@ -13,8 +13,10 @@ from typing import Protocol
 from proxy.errors import Refused
 from proxy.session import rewriting
 from proxy.session.conversation import Conversation, Copy, Expectation, Portal
+from proxy.session.references import Resolved
 from proxy.session.refusals import as_refused
 from proxy.session.shared import Analysis
+from proxy.session.values import BINARY_FORMAT
 from proxy.sql.plan import Failure, Plan
 from proxy.wire import messages
 from proxy.wire.messages import Bind, Parse, Target
@@ -25,6 +27,7 @@ class Sender(Protocol):
     """What a script needs of the frontend."""
 
     def analyse(self, text: str, types: tuple[int, ...]) -> tuple[Analysis, bool] | None: ...
+    def resolve(self, plan: Plan) -> Resolved | None: ...
     def send_execute(self, raw: bytes, portal: Portal, *, in_script: bool = False) -> None: ...
 
 
@@ -49,7 +52,8 @@ class Script:
             if analysed is None:
                 return False
             try:
-                self._send(self._statements[self._next], analysed[0])
+                if not self._send(self._statements[self._next], analysed[0]):
+                    return False
             except Refused as error:
                 c.poison(error)
                 break
@@ -60,13 +64,19 @@ class Script:
         c.send(Kind.SYNC, messages.SYNC, Expectation())
         return True
 
-    def _send(self, text: str, found: Analysis) -> None:
+    def _send(self, text: str, found: Analysis) -> bool:
+        """False: it has to wait. Raises Refused."""
         c = self._c
         plan = Plan()
         for one in found:
             if isinstance(one, Failure):
                 raise as_refused(one.error)
             plan = one.plan
+        resolved = self._sender.resolve(plan)
+        if resolved is None:
+            return False
+        plan = resolved.plan
+        formats = (BINARY_FORMAT,) if resolved.is_binary else ()
         piece = rewriting.splice(plan, c.settings, c.sealers)
         query = c.planner.encode(text if piece is None else piece)
         # Query destroys the unnamed statement and portal; so do the ones used here, and they are not to be found later.
@@ -76,9 +86,10 @@ class Script:
         ]
         parse = messages.build_parse(Parse(b"", query, ()))
         c.send(Kind.PARSE, parse, Expectation((plan,), destroyed, swallow=True, in_script=True))
-        bind = messages.build_bind(Bind(b"", b"", (), [], ()))
+        bind = messages.build_bind(Bind(b"", b"", (), [], formats))
         c.send(Kind.BIND, bind, Expectation((plan,), swallow=True, in_script=True))
-        portal = Portal(plan, text=text)
+        portal = Portal(plan, formats, text, c.planner.basis, resolved.links)
         describe = messages.build_describe(Target(b"P", b""))
         c.send(Kind.DESCRIBE_PORTAL, describe, Expectation((plan,), portal=portal, in_script=True))
         self._sender.send_execute(messages.build_execute(b""), portal, in_script=True)
+        return True

@@ -19,7 +19,8 @@ from proxy.sql.plan import Failure, Statement
 
 _CACHE_BYTES: Final = 32 * 1024 * 1024
 _PLAN_BYTES: Final = 4096
-"""What a plan is taken to occupy, beside its text."""
+"""What a plan is taken to occupy, beside its text and its literals."""
+_LITERAL_BYTES: Final = 320
 
 Analysis = tuple[Statement | Failure, ...]
 
@@ -58,10 +59,10 @@ class Snapshot:
             return found
         found = self._run(text, types, path)
         self._plans[key] = found
-        self._bytes += _cost(text)
+        self._bytes += _cost(text, found)
         while self._bytes > _CACHE_BYTES and len(self._plans) > 1:
-            (oldest, _, _), _ = self._plans.popitem(last=False)
-            self._bytes -= _cost(oldest)
+            (oldest, _, _), dropped = self._plans.popitem(last=False)
+            self._bytes -= _cost(oldest, dropped)
         return found
 
     def _run(self, text: str, types: tuple[int, ...], path: SearchPath) -> Analysis:
@@ -75,8 +76,9 @@ class Snapshot:
             return (Failure(0, len(text), error),)
 
 
-def _cost(text: str) -> int:
-    return 4 * len(text) + _PLAN_BYTES
+def _cost(text: str, analysis: Analysis) -> int:
+    literals = sum(len(one.plan.literals) for one in analysis if isinstance(one, Statement))
+    return 4 * len(text) + _PLAN_BYTES + _LITERAL_BYTES * literals
 
 
 class Database:

@@ -14,7 +14,7 @@ from proxy.config import Scheme, SealedColumn
 from proxy.errors import CannotOpen, InvalidValue, Refused
 from proxy.pgtypes import BYTEA_OID, SqlType
 from proxy.sql.patterns import ends_with_escape, split_pattern
-from proxy.sql.plan import LiteralSlot, Opening, Sealing, Use
+from proxy.sql.plan import Opening, Sealing, Use
 from proxy.wire import codecs
 from proxy.wire.codecs import Probe, Settings
 
@@ -59,17 +59,25 @@ def sealing_function(sealing: Sealing, data_format: int, settings: Settings, sea
     return seal_elements
 
 
-def seal_literal(slot: LiteralSlot, settings: Settings, sealers: Sealers) -> str:
-    """A literal of the statement -> the SQL text `E'\\\\x<hex>'`; an array's is a bytea[] literal. Raises Refused."""
+def literal_function(sealing: Sealing, settings: Settings, sealers: Sealers) -> Callable[[str], str]:
+    """A literal of the statement -> the SQL text `E'\\\\x<hex>'`; an array's is a bytea[] literal.
+
+    The callable raises Refused.
+    """
     in_utf8 = replace(settings, client_encoding="UTF8")
-    if not slot.sealing.is_array:
-        sealed = sealing_function(slot.sealing, TEXT_FORMAT, in_utf8, sealers)(slot.text.encode())
-        return f"E'\\\\x{sealed.hex()}'"
-    source = slot.sealing.client_type
-    seal = _seal_canonical(slot.sealing, source.element, in_utf8, sealers)
-    dimensions, elements = codecs.split_array(source, slot.text.encode(), TEXT_FORMAT, in_utf8)
-    joined = codecs.join_bytea_array(dimensions, [None if e is None else seal(e) for e in elements]).decode("ascii")
-    return "E'" + joined.replace("\\", "\\\\").replace("'", "''") + "'"
+    if not sealing.is_array:
+        seal = sealing_function(sealing, TEXT_FORMAT, in_utf8, sealers)
+        return lambda text: f"E'\\\\x{seal(text.encode()).hex()}'"
+    source = sealing.client_type
+    seal_element = _seal_canonical(sealing, source.element, in_utf8, sealers)
+
+    def seal_elements(text: str) -> str:
+        dimensions, elements = codecs.split_array(source, text.encode(), TEXT_FORMAT, in_utf8)
+        sealed = [None if e is None else seal_element(e) for e in elements]
+        joined = codecs.join_bytea_array(dimensions, sealed).decode("ascii")
+        return "E'" + joined.replace("\\", "\\\\").replace("'", "''") + "'"
+
+    return seal_elements
 
 
 def _seal_canonical(sealing: Sealing, source: SqlType, settings: Settings, sealers: Sealers) -> Convert:

@@ -66,7 +66,8 @@ def _plan(
     policy: DatabasePolicy,
     param_types: tuple[int, ...],
 ) -> Plan:
-    task = Task(text, parsed.node, catalog=catalog, path=path, policy=policy, param_types=param_types)
+    extent = parsed.start, parsed.end
+    task = Task(text, parsed.node, catalog=catalog, path=path, policy=policy, param_types=param_types, extent=extent)
     rule = RULES.get(type(parsed.node))
     if rule is None:
         return _unlisted(task)

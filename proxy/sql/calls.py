@@ -145,8 +145,8 @@ def _extreme(ctx: Context, call: Call) -> Flow | None:
             sqlstate="42883",
         )
     if not ctx.is_stored:
+        ctx.note(call.node, call.node)
         call.node.funcname = (ast.String(sval=SEALED_SCHEMA), ast.String(sval=name))
-        ctx.edited = True
     return Sealed(first.column, TEXT if kind.facts.name == "character varying" else kind)
 
 

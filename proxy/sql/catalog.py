@@ -9,7 +9,7 @@ in the same form: they change with the server's version only, so their text is k
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -138,9 +138,9 @@ class Relation:
         """Attribute numbers by which a partitioned table is divided; 0 stands for an expression."""
         self.primary_key: tuple[int, ...] = tuple(row[9] or ()) if len(row) > 9 else ()
         """Attribute numbers of the primary key."""
-        self.depends: tuple[int, ...] | None = None if len(row) <= 10 or row[10] is None else tuple(row[10])
-        """OIDs of the relations that a view's definition names: pg_get_viewdef() leaves out the schemas that its
-        reader's search_path finds, so the names alone do not tell. None: not known, or none."""
+        self.depends: tuple[int, ...] | None = None if len(row) <= 10 else tuple(row[10] or ())
+        """OIDs of the relations that a view's definition names, those of the system excepted: pg_get_viewdef() leaves
+        out the schemas that its reader's search_path finds, so the names alone do not tell. None: not known."""
 
     def __repr__(self) -> str:
         return f"<Relation {self.schema}.{self.name} oid={self.oid} kind={self.kind}>"
@@ -194,6 +194,27 @@ class Catalog:
             if (relation := self.by_name.get((candidate, name))) is not None:
                 return relation
         return None
+
+    def resolve_in_view(
+        self, view: Relation, qualified: Set[tuple[str, str]], schema: str | None, name: str, path: SearchPath
+    ) -> Relation | None:
+        """The relation that a name in a view's definition means, whatever the search_path is now. `qualified`: the
+        names that the definition shows with their schemas.
+
+        Of several relations of one name, the definition shows at most one without its schema: the one that the
+        reader's search_path found. None: it does not exist, or cannot be told.
+        """
+        if schema is not None or view.depends is None:
+            return self.resolve(schema, name, path)
+        named = [other for oid in view.depends if (other := self.by_oid.get(oid)) is not None and other.name == name]
+        if len(named) > 1:
+            named = [other for other in named if (other.schema, name) not in qualified]
+        if named:
+            return named[0] if len(named) == 1 else None
+        if any(oid not in self.by_oid for oid in view.depends):
+            return None
+        # PostgreSQL does not note what depends on its own relations
+        return self.by_name.get(("pg_catalog", name)) or self.by_name.get(("information_schema", name))
 
     def is_sealed(self, attribute: Attribute) -> bool:
         """True where the physical type is sealwire.sealed: what a policy column must be."""

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 
 from pglast import ast
 
-from proxy.config import DatabasePolicy
+from proxy.config import DatabasePolicy, SealedColumn
 from proxy.errors import Refused
-from proxy.pgtypes import UNKNOWN_OID, Family
-from proxy.sql.catalog import Catalog, SearchPath
-from proxy.sql.flow import Columns, Kind, Leaf
+from proxy.pgtypes import UNKNOWN_OID, Family, SqlType
+from proxy.sql.catalog import Catalog, Relation, SearchPath
+from proxy.sql.flow import Columns, Kind, Leaf, Slot
 from proxy.sql.naming import column_name
-from proxy.sql.plan import LiteralSlot, Sealing, ServerParam
+from proxy.sql.plan import LiteralSlot, Sealing, ServerParam, Use
+from proxy.sql.splicing import Edit
+from proxy.sql.survey import constants
 
 if TYPE_CHECKING:
     from proxy.sql.scopes import Cte
@@ -35,6 +37,7 @@ class Context:
         path: SearchPath,
         policy: DatabasePolicy,
         param_types: tuple[int, ...] = (),
+        root: ast.Node | None = None,
     ) -> None:
         self.text = text
         self.catalog = catalog
@@ -43,12 +46,20 @@ class Context:
         self.param_types = param_types
         self.edited = False
         """True once the tree differs from the client's text."""
+        self.edits: list[Edit] = []
+        """Edits that the client's own text can follow; others only set `edited`."""
+        self.constants: list[ast.A_Const] = []
+        """Those of the tree before its first edit, in the order of the nodes' fields."""
         self.tables: set[int] = set()
         """OIDs of the relations with sealed columns that the statement names, views' tables included."""
         self.literals: list[LiteralSlot] = []
         """Slot i stands in the tree as marker(i)."""
         self.is_stored = False
         """True while a view's definition is read: its constants are sealed already."""
+        self.view: Relation | None = None
+        """The view whose definition is read."""
+        self.qualified: frozenset[tuple[str, str]] = frozenset()
+        """(schema, name) of the relations that the definition names with their schema."""
         self.views: dict[int, Columns | None] = {}
         """Columns of the views met so far; None: none of its columns can be sealed."""
         self.subquery_names: dict[int, str] = {}
@@ -57,6 +68,9 @@ class Context:
         """(view OID, attribute number) of a sealed view column -> True where it is a plain column of a table."""
         self.recursive: Cte | None = None
         """The WITH query whose outermost statement is about to be analysed."""
+        self._root = root
+        self._grown: list[Slot] = []
+        self._sealings: dict[tuple[int, Use], Sealing] = {}
         self._params: list[Leaf] = []
         self._key = secrets.token_hex(16)
 
@@ -64,15 +78,49 @@ class Context:
         """Text of the constant that stands for literal `index`; no client can know it in advance."""
         return f"sealwire:{self._key}:{index}:"
 
+    def resolve(self, schema: str | None, name: str) -> Relation | None:
+        """The relation that a name in the statement means; None: it does not exist."""
+        if self.view is None:
+            return self.catalog.resolve(schema, name, self.path)
+        return self.catalog.resolve_in_view(self.view, self.qualified, schema, name, self.path)
+
     def position(self, location: int | None) -> int | None:
         """A location of the parser (pglast counts characters from 0) -> the position, from 1, that errors report."""
         return None if location is None or location < 0 or self.is_stored else location + 1
+
+    def replace(self, slot: Slot, node: ast.Node) -> None:
+        """Puts another node into a place of the tree."""
+        old = slot.get()
+        if old is node:
+            return
+        self.note(old, node)
+        slot.set(node)
+        if slot.path:
+            self._grown.append(slot)
+
+    def note(self, old: ast.Node, new: ast.Node) -> Edit:
+        """An edit that is about to be made; old and new are the same node where that is changed itself."""
+        if not self.edits and self._root is not None:
+            self.constants = constants(self._root)
+        self.edited = True
+        self.edits.append(edit := Edit(old, new))
+        return edit
+
+    def sealing(
+        self, column: SealedColumn, use: Use, source: SqlType | None, casts: tuple[SqlType, ...], *, is_array: bool
+    ) -> Sealing:
+        """A Sealing; the many untyped literals of one column share theirs."""
+        if source is not None or casts or is_array:
+            return Sealing(column, use, source, casts, is_array)
+        key = (id(column), use)
+        if (found := self._sealings.get(key)) is None:
+            found = self._sealings[key] = Sealing(column, use)
+        return found
 
     def seal_literal(self, text: str, sealing: Sealing) -> ast.Node:
         """Registers a literal and returns the node to put in its place: the marker, cast to bytea."""
         index = len(self.literals)
         self.literals.append(LiteralSlot(text, sealing))
-        self.edited = True
         return bytea_cast(ast.A_Const(isnull=False, val=ast.String(sval=self.marker(index))))
 
     def seal(self, leaf: Leaf, sealing: Sealing) -> None:
@@ -84,22 +132,20 @@ class Context:
             self._replace(leaf, sealing)
             if column_name(holder.val, self.subquery_names) != before:
                 holder.name = before
+                self.edits[-1].alias = before
         else:
             self._replace(leaf, sealing)
 
     def _replace(self, leaf: Leaf, sealing: Sealing) -> None:
         if leaf.kind is Kind.LITERAL:
-            leaf.slot.set(self.seal_literal(leaf.text, sealing))
+            self.replace(leaf.slot, self.seal_literal(leaf.text, sealing))
         elif leaf.kind is Kind.NULL:
             if leaf.casts or leaf.source is not None:
-                leaf.slot.set(bytea_cast(ast.A_Const(isnull=True)))
-                self.edited = True
-        elif isinstance(leaf.slot.get(), ast.TypeCast):
-            node = leaf.slot.get()
+                self.replace(leaf.slot, bytea_cast(ast.A_Const(isnull=True)))
+        elif isinstance(node := leaf.slot.get(), ast.TypeCast):
             while isinstance(node, ast.TypeCast):
                 node = node.arg
-            leaf.slot.set(node)
-            self.edited = True
+            self.replace(leaf.slot, node)
 
     def declared_type(self, number: int) -> int:
         """OID that the client declared for parameter `number`; 0: none."""
@@ -109,6 +155,14 @@ class Context:
     def add_param(self, leaf: Leaf) -> None:
         """Every ParamRef of the statement is registered once, in the order of PostgreSQL's own analysis."""
         self._params.append(leaf)
+
+    def finish(self) -> tuple[ServerParam, ...] | None:
+        """The last edits: the server's parameter numbers, and lists that were opened for edits are closed again."""
+        params = self.finish_params()
+        for slot in self._grown:
+            slot.close()
+        self._grown = []
+        return params
 
     def finish_params(self) -> tuple[ServerParam, ...] | None:
         """Assigns the server's parameter numbers; None: no parameter is sealed, all pass as they are.
@@ -162,8 +216,8 @@ class Context:
         node = leaf.slot.get()
         while isinstance(node, ast.TypeCast):
             node = node.arg
+        self.note(node, node)
         node.number = number
-        self.edited = True
 
     def _agree(self, number: int, leaves: list[Leaf]) -> None:
         """One undeclared parameter, used several times: PostgreSQL infers one type, from the first use, and all
@@ -216,10 +270,10 @@ def _type_name(*, is_array: bool) -> ast.TypeName:
 
 
 # Shared by all trees: making nodes is the dearest part of an edit, and nobody changes a type's name.
-_BYTEA = _type_name(is_array=False)
-_BYTEA_ARRAY = _type_name(is_array=True)
+BYTEA = _type_name(is_array=False)
+BYTEA_ARRAY = _type_name(is_array=True)
 
 
 def bytea_cast(node: ast.Node, *, is_array: bool = False) -> ast.TypeCast:
     """`node::pg_catalog.bytea`, or bytea[]."""
-    return ast.TypeCast(arg=node, typeName=_BYTEA_ARRAY if is_array else _BYTEA)
+    return ast.TypeCast(arg=node, typeName=BYTEA_ARRAY if is_array else BYTEA)

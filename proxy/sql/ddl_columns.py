@@ -51,6 +51,11 @@ def sealed_type_name() -> ast.TypeName:
     )
 
 
+def is_physical(node: Tree) -> bool:
+    """Whether a definition writes the physical type itself, as pg_dump does for a sealed table."""
+    return [part.sval for part in node.names or ()] == [SEALED_SCHEMA, SEALED_TYPE] and not node.arrayBounds
+
+
 def interchangeable(one: SealedColumn, other: SealedColumn) -> bool:
     """True: the values of both columns are interchangeable, byte for byte."""
     return one.domain == other.domain and one.scheme is other.scheme and one.type.family is other.type.family
@@ -170,7 +175,7 @@ def define_column(table: Table, node: Tree) -> None:
             table.add(name, kind, None)
         return
     table.require_domain(column)
-    if kind != column.type:
+    if kind != column.type and not is_physical(node.typeName):
         raise Refused(
             f'column "{table.qualified}.{name}" is declared as {written(node.typeName)}, '
             f"but is {column.type} in the policy",
@@ -188,7 +193,7 @@ def define_column(table: Table, node: Tree) -> None:
         node.collClause = None
     node.typeName = sealed_type_name()
     table.task.context.edited = True
-    table.add(name, kind, column)
+    table.add(name, column.type, column)
 
 
 def constrain_column(table: Table, node: Tree) -> None:

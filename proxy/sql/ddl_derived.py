@@ -11,8 +11,9 @@ from pglast import ast, enums
 from proxy.errors import Refused
 from proxy.sql.ddl_columns import Table
 from proxy.sql.ddl_create import created_in, require_cover
+from proxy.sql.execution import execution
 from proxy.sql.flow import Columns, Opaque, Open, Plain, Sealed
-from proxy.sql.plan import Plan
+from proxy.sql.plan import ExecuteUse, Plan
 from proxy.sql.queries import analyse_query
 from proxy.sql.survey import Tree
 from proxy.sql.task import Task, place
@@ -28,7 +29,7 @@ def create_table_as(task: Task, node: Tree, whole: Tree = None) -> Plan:
                 f'"{table.qualified}" is in the policy and cannot be made by EXECUTE',
                 hint="create the table first, then INSERT ... SELECT",
             )
-        return task.forward(executes=query.name)
+        return task.forward(executes=execution(task, query, None, ExecuteUse.TABLE))
     return _derive(task, query, node.into, whole or node, node.objtype == enums.ObjectType.OBJECT_MATVIEW)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from pglast import ast
 
@@ -13,6 +13,15 @@ from proxy.sql.flow import Slot
 from proxy.sql.plan import Plan
 from proxy.sql.survey import Tree
 from proxy.sql.task import Task
+
+_PATTERNS: Final = frozenset({"text_pattern_ops", "varchar_pattern_ops", "bpchar_pattern_ops"})
+
+
+def is_bytewise(element: Tree) -> bool:
+    """Whether an operator class of strings compares bytes, as the index on their ciphertexts does. Django gives every
+    unique string a second index of that kind."""
+    names = [part.sval for part in element.opclass]
+    return names[-1] in _PATTERNS and names[:-1] in ([], ["pg_catalog"]) and not element.opclassopts
 
 
 def create_index(task: Task, node: Tree) -> Plan:
@@ -35,11 +44,14 @@ def create_index(task: Task, node: Tree) -> Plan:
                     f'sealed column "{column.name}" cannot be indexed by {node.accessMethod}',
                     hint="use btree or hash",
                 )
-            if element.opclass:
+            if element.opclass and not is_bytewise(element):
                 raise Refused(
                     f'sealed column "{column.name}" cannot be indexed with operator class "{element.opclass[-1].sval}"',
                     hint="leave the operator class out: sealed values are compared bytewise",
                 )
+            if element.opclass:
+                element.opclass = None
+                task.context.edited = True
             if element.collation is not None:
                 if element.collation[-1].sval not in BYTEWISE:
                     raise Refused(

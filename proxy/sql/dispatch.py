@@ -66,7 +66,7 @@ def children(ctx: Context, node: ast.Node, scope: Scope, doing: str) -> None:
     """Walks every field of `node`: all expressions below it must be plain."""
     for name in slots(node):
         value = getattr(node, name)
-        if isinstance(value, ast.Node | tuple):
+        if isinstance(value, ast.Node | tuple | list):
             _walk(ctx, Slot(node, name), value, scope, doing)
 
 
@@ -77,9 +77,9 @@ def slots(node: ast.Node) -> Iterable[str]:
 
 
 def _walk(ctx: Context, slot: Slot, value: Any, scope: Scope, doing: str) -> None:
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         for index, element in enumerate(value):
-            if isinstance(element, ast.Node | tuple):
+            if isinstance(element, ast.Node | tuple | list):
                 _walk(ctx, Slot(slot.holder, slot.name, *slot.path, index), element, scope, doing)
     elif type(value) in EXPRESSIONS:
         use_as_plain(ctx, expression(ctx, slot, scope), doing, ctx.position(getattr(value, "location", None)))

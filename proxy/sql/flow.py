@@ -36,14 +36,30 @@ class Slot:
         return value
 
     def set(self, node: ast.Node) -> None:
-        setattr(self.holder, self.name, _replaced(getattr(self.holder, self.name), self.path, node))
+        """Constant time: the tuples on the path become lists once, since a VALUES list may have many thousand rows."""
+        if not self.path:
+            setattr(self.holder, self.name, node)
+            return
+        value = getattr(self.holder, self.name)
+        if not isinstance(value, list):
+            value = list(value)
+            setattr(self.holder, self.name, value)
+        for index in self.path[:-1]:
+            inner = value[index]
+            if not isinstance(inner, list):
+                inner = value[index] = list(inner)
+            value = inner
+        value[self.path[-1]] = node
+
+    def close(self) -> None:
+        """Tuples again, as the parser makes them and the printer wants them."""
+        value = getattr(self.holder, self.name)
+        if isinstance(value, list):
+            setattr(self.holder, self.name, _closed(value))
 
 
-def _replaced(value: Any, path: tuple[int, ...], node: ast.Node) -> Any:
-    if not path:
-        return node
-    index = path[0]
-    return (*value[:index], _replaced(value[index], path[1:], node), *value[index + 1 :])
+def _closed(value: list[Any]) -> tuple[Any, ...]:
+    return tuple(_closed(part) if isinstance(part, list) else part for part in value)
 
 
 class Kind(enum.Enum):

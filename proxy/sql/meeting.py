@@ -186,18 +186,15 @@ def _seal_elements(ctx: Context, operator: str, sealed: Sealed, array: Open, doi
         node = array.slot.get()
         while isinstance(node, ast.TypeCast):
             node = node.arg
-            ctx.edited = True
         if all(leaf.kind is Kind.NULL for leaf in array.leaves):
             node = bytea_cast(node, is_array=True)
-            ctx.edited = True
-        array.slot.set(node)
+        ctx.replace(array.slot, node)
         return
     leaf = array.leaves[0]
     if array.is_shared or not array.is_direct:
         raise refusals.meets_plain(sealed.column, doing, position)
     if leaf.kind is Kind.NULL:
-        leaf.slot.set(bytea_cast(ast.A_Const(isnull=True), is_array=True))
-        ctx.edited = True
+        ctx.replace(leaf.slot, bytea_cast(ast.A_Const(isnull=True), is_array=True))
         return
     if leaf.kind is Kind.LITERAL:
         _spread(ctx, leaf, sealed.column, position)
@@ -213,9 +210,8 @@ def _spread(ctx: Context, leaf: Leaf, column: SealedColumn, position: int | None
     source = leaf.source.element if leaf.source else None
     sealing = Sealing(column, Use.COMPARE, source, tuple(kind.element for kind in leaf.casts))
     nodes = tuple(ast.A_Const(isnull=True) if text is None else ctx.seal_literal(text, sealing) for text in elements)
-    leaf.slot.set(bytea_cast(ast.A_ArrayExpr(elements=nodes), is_array=True))
+    ctx.replace(leaf.slot, bytea_cast(ast.A_ArrayExpr(elements=nodes), is_array=True))
     leaf.sealing = sealing
-    ctx.edited = True
 
 
 def array_elements(text: str) -> list[str | None] | None:
@@ -338,11 +334,17 @@ def assign(ctx: Context, flow: Flow, target: Flow, name: str, position: int | No
         use_as_plain(ctx, flow, f'stored in plain column "{name}"', position, kind, hint)
         return
     column = target.column
-    if isinstance(flow, Open):
-        wanted = [Sealing(column, Use.ASSIGN, leaf.source, leaf.casts + flow.casts) for leaf in flow.leaves]
-        if flow.leaves and wanted == [leaf.sealing for leaf in flow.leaves]:
-            _unwrap(ctx, flow)  # stored into the same column by another branch of MERGE or ON CONFLICT
-            return
+    if (
+        isinstance(flow, Open)
+        and flow.leaves
+        and all(
+            leaf.sealing is not None
+            and leaf.sealing == Sealing(column, Use.ASSIGN, leaf.source, leaf.casts + flow.casts)
+            for leaf in flow.leaves
+        )
+    ):
+        _unwrap(ctx, flow)  # stored into the same column by another branch of MERGE or ON CONFLICT
+        return
     flow = current(flow, position)
     if isinstance(flow, Sealed):
         check_same(target, flow, "stored in each other", position)
@@ -404,15 +406,14 @@ def seal(
             # sealed without its padding, so it would be shown with that of the column
             raise refusals.cannot(column, f"{doing} with values of other lengths", position)
         leaf.is_cast = bool(flow.casts)
-        ctx.seal(leaf, Sealing(column, chosen, leaf.source, leaf.casts + flow.casts, is_array))
+        ctx.seal(leaf, ctx.sealing(column, chosen, leaf.source, leaf.casts + flow.casts, is_array=is_array))
     _unwrap(ctx, flow)
 
 
 def _unwrap(ctx: Context, flow: Open) -> None:
     """Removes the casts around a reference to a column that has become sealed."""
     for slot in reversed(flow.wraps):
-        slot.set(slot.get().arg)
-        ctx.edited = True
+        ctx.replace(slot, slot.get().arg)
 
 
 def check_same(left: Sealed, right: Sealed, doing: str, position: int | None) -> None:

@@ -161,7 +161,7 @@ def _like(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:
         if column.scheme < Scheme.EQUALITY:
             raise refusals.needs(column, Scheme.EQUALITY, doing, position)
         value = ctx.seal_literal(text, Sealing(column, Use.COMPARE))
-        slot.set(comparison(node.lexpr, "<>" if negated else "=", value))
+        ctx.replace(slot, comparison(node.lexpr, "<>" if negated else "=", value))
         return Plain(BOOLEAN)
     if not isinstance(node.lexpr, ast.ColumnRef):
         raise refusals.cannot(column, f"{doing} this way", position, "match the column itself")
@@ -176,7 +176,7 @@ def _like(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:
     low = comparison(node.lexpr, "<" if negated else ">=", ctx.seal_literal(text, Sealing(column, Use.PREFIX_LOW)))
     high = comparison(node.lexpr, ">=" if negated else "<", ctx.seal_literal(text, Sealing(column, Use.PREFIX_HIGH)))
     joined = enums.BoolExprType.OR_EXPR if negated else enums.BoolExprType.AND_EXPR
-    slot.set(ast.BoolExpr(boolop=joined, args=(low, high)))
+    ctx.replace(slot, ast.BoolExpr(boolop=joined, args=(low, high)))
     return Plain(BOOLEAN)
 
 

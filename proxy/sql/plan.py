@@ -143,6 +143,52 @@ class CopyPlan:
     default: str | None = None
 
 
+class ExecuteUse(enum.Enum):
+    """What becomes of the rows of an EXECUTE."""
+
+    RUN = "run"
+    EXPLAIN = "explain"
+    """EXPLAIN EXECUTE: the rows are those of the plan."""
+    TABLE = "table"
+    """CREATE TABLE AS EXECUTE: they are stored in a table of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A literal as an argument: `text` None is NULL; `source` and `casts` as those of a Sealing."""
+
+    text: str | None
+    source: SqlType | None = None
+    casts: tuple[SqlType, ...] = ()
+
+    @property
+    def type(self) -> SqlType | None:
+        """None: unknown, as PostgreSQL calls it."""
+        return self.casts[-1] if self.casts else self.source
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of an EXECUTE."""
+
+    text: str | None
+    """As SQL; None where it cannot be printed faithfully."""
+    literal: Literal | None
+    """None: an expression that the server computes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """EXECUTE of a prepared statement of SQL or of the protocol: what its arguments are sealed for, and what comes
+    back, is known when the session looks the name up. `head` and `tail` are the SQL around the arguments."""
+
+    name: str
+    arguments: tuple[Argument, ...] = ()
+    head: str = ""
+    tail: str = ""
+    use: ExecuteUse = ExecuteUse.RUN
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """One statement.
@@ -162,11 +208,14 @@ class Plan:
     copy: CopyPlan | None = None
     tables: frozenset[int] = frozenset()
     """OIDs of the relations it reads or writes that carry sealed columns (for logs and invalidation)."""
-    executes: str | None = None
-    """EXECUTE names this prepared statement. It may be one of the protocol's: where that one has a sealed plan, the
-    session refuses, because the arguments written in SQL would pass unsealed."""
+    executes: Execution | None = None
+    """EXECUTE: the session completes this plan by that of the prepared statement (`proxy.sql.execution.complete`)."""
+    prepares: Preparation | None = None
+    """PREPARE makes this statement."""
     fetches: str | None = None
-    """FETCH or MOVE names this cursor, which may be a portal of the protocol with a sealed plan: refused likewise."""
+    """FETCH reads this cursor, or portal of the protocol: the session takes the results from its plan."""
+    declares: Cursor | None = None
+    """DECLARE opens this cursor."""
     deallocates: str | None = None
     """DEALLOCATE of one prepared statement, of SQL or of the protocol."""
     closes: str | None = None
@@ -177,6 +226,28 @@ class Plan:
     @property
     def touches_sealed(self) -> bool:
         return bool(self.literals or self.results or self.copy or (self.params and any(p.sealing for p in self.params)))
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What PREPARE makes. `types` are the OIDs of the types declared, 0 for one not declared or not known here;
+    `plan` is that of the statement inside, whose text, sealed literals included, the server keeps."""
+
+    name: str
+    types: tuple[int, ...]
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """What DECLARE opens; `plan` is that of its query."""
+
+    name: str
+    plan: Plan
+    is_held: bool = False
+    """WITH HOLD: it outlives its transaction."""
+    is_binary: bool = False
+    """BINARY: FETCH in the simple protocol gives its rows in binary."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """Edited syntax tree -> SQL text, proven by parsing it again, and cut at the places of the sealed literals.
 
-The printer is pglast's RawStream. What it prints is parsed again and must equal the edited tree, slot by slot, with
-three exceptions that carry no meaning: places in the text, `funcformat` (whether a function was written as a call or
-as SQL syntax) and the difference between a missing C value and its zero. A tree that does not survive is refused.
-Comments are no part of the tree, so none survives.
+The text is the client's own with the edits made in it (`splicing`), or else what pglast's RawStream prints. Either is
+parsed again and must equal the edited tree, slot by slot, with four exceptions that carry no meaning: places in the
+text, `funcformat` (whether a function was written as a call or as SQL syntax), the difference between a missing C
+value and its zero, and the brackets of `(a AND b) AND c`. A tree that does not survive is refused. Comments are no
+part of the tree, and none survives.
 """
 
 from __future__ import annotations
@@ -36,27 +37,45 @@ def _slots_of(kind: Any) -> tuple[tuple[str, bool], ...]:
 _SLOTS: Final[dict[type, tuple[tuple[str, bool], ...]]] = {}
 
 
-def render(node: ast.Node, markers: Sequence[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+def render(
+    node: ast.Node, markers: Sequence[str], proposal: str | None = None
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """The statement's text in pieces, and which marker stands between piece i and i+1 (an index into `markers`).
 
-    A marker is the text of a string constant that stands for a sealed literal; its quotes belong to it, so
-    `'<marker>'` as a whole disappears from the pieces. A marker may occur several times, not zero times.
-    Raises Refused: 0A000 when the printed text does not parse back to the same tree, 54001 when it is nested too deep.
+    `proposal` is taken for the text where it parses to the same tree. A marker is the text of a string constant that
+    stands for a sealed literal; its quotes belong to it, so `'<marker>'` as a whole disappears from the pieces. A
+    marker may occur several times, not zero times.
+    Raises Refused: 0A000 when no text parses back to the same tree, 54001 when it is nested too deep.
     """
     try:
-        text = RawStream()(node)
-        printed = parse_sql(text)
-        faithful = len(printed) == 1 and same(printed[0].stmt, node)
+        if proposal is not None and _is_faithful(proposal, node):
+            return _cut(proposal, markers)
+        text = _printed(node)
+        faithful = text is not None and _is_faithful(text, node)
     except RecursionError:
         raise too_deep() from None
-    except (ParseError, NotImplementedError, AttributeError, TypeError, ValueError, KeyError, IndexError):
-        faithful = False  # the printer does not know a construct, or prints it wrongly
-    if not faithful:
+    if text is None or not faithful:
         raise Refused(
             "this statement uses syntax that cannot be rewritten faithfully",
             hint="It touches sealed columns, so its literals or parameters must be replaced: write it simpler",
         )
     return _cut(text, markers)
+
+
+def _printed(node: ast.Node) -> str | None:
+    try:
+        text: str = RawStream()(node)
+    except (NotImplementedError, AttributeError, TypeError, ValueError, KeyError, IndexError):
+        return None  # the printer does not know a construct
+    return text
+
+
+def _is_faithful(text: str, node: ast.Node) -> bool:
+    try:
+        statements = parse_sql(text)
+    except ParseError:
+        return False
+    return len(statements) == 1 and same(statements[0].stmt, node)
 
 
 def _cut(text: str, markers: Sequence[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:
@@ -108,29 +127,39 @@ def same(left: Any, right: Any) -> bool:
     """True: both trees mean the same statement."""
     if left is right:
         return True
-    if isinstance(left, ast.Node):
-        kind = type(left)
-        if type(right) is not kind:
-            return False
-        slots = _SLOTS.get(kind)
-        if slots is None:
-            slots = _SLOTS[kind] = _slots_of(kind)
-        for slot, is_pointer in slots:
-            a, b = getattr(left, slot), getattr(right, slot)
-            if a is b:
-                continue
-            if is_pointer:
-                if a is None or b is None or not same(a, b):
-                    return False
-            elif not (same(a, b) or (_is_zero(a) and _is_zero(b))):
-                return False
-        return True
-    if isinstance(left, (tuple, list)):
+    kind = type(left)
+    if kind is tuple or kind is list:
         return isinstance(right, (tuple, list)) and len(left) == len(right) and all(map(_SAME, left, right))
-    return type(left) is type(right) and bool(left == right)
+    if type(right) is not kind:
+        return False
+    if kind is ast.BoolExpr:
+        return bool(left.boolop == right.boolop) and same(_flat(left), _flat(right))
+    if not isinstance(left, ast.Node):
+        return bool(left == right)
+    slots = _SLOTS.get(kind)
+    if slots is None:
+        slots = _SLOTS[kind] = _slots_of(kind)
+    for slot, is_pointer in slots:
+        a, b = getattr(left, slot), getattr(right, slot)
+        if a is b or (type(a) is str and type(b) is str and a == b):
+            continue
+        if is_pointer:
+            if a is None or b is None or not same(a, b):
+                return False
+        elif not (same(a, b) or (_is_zero(a) and _is_zero(b))):
+            return False
+    return True
 
 
 _SAME: Final[Callable[[Any, Any], bool]] = same
+
+
+def _flat(node: Any) -> tuple[Any, ...]:
+    """What AND or OR joins: the grammar makes one node of `(a AND b) AND c`, an edit may leave two."""
+    args: tuple[Any, ...] = tuple(node.args)
+    while len(args) > 1 and isinstance(args[0], ast.BoolExpr) and args[0].boolop == node.boolop:
+        args = (*(args[0].args or ()), *args[1:])
+    return args
 
 
 def _is_zero(value: Any) -> bool:

@@ -217,7 +217,7 @@ class Scope:
 
     def relation(self, schema: str | None, name: str, ctx: Context, position: int | None) -> Item | None:
         """The entry that `name` or `schema.name` qualifies; None: there is none. Raises 42P09, 42P01."""
-        wanted = ctx.catalog.resolve(schema, name, ctx.path) if schema is not None else None
+        wanted = ctx.resolve(schema, name) if schema is not None else None
         level: Scope | None = self
         while level is not None:
             found: Entry | None = None

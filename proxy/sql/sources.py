@@ -79,7 +79,7 @@ def range_variable(ctx: Context, node: ast.RangeVar, scope: Scope) -> Item:
 
 
 def find_relation(ctx: Context, node: ast.RangeVar) -> Relation:
-    relation = ctx.catalog.resolve(node.schemaname, node.relname or "", ctx.path)
+    relation = ctx.resolve(node.schemaname, node.relname or "")
     if relation is None:
         raise refusals.no_relation(node.schemaname, node.relname or "", ctx.position(node.location))
     return relation

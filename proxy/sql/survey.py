@@ -63,10 +63,14 @@ def mentions(node: Any, catalog: Catalog, path: SearchPath) -> Mentions:
     pending: list[tuple[Any, frozenset[str]]] = [(node, _NO_NAMES)]
     while pending:
         item, ctes = pending.pop()
-        if isinstance(item, (tuple, list)):
-            pending.extend((child, ctes) for child in item)
-        elif not isinstance(item, ast.Node):
-            continue
+        kind = type(item)
+        if kind is tuple or kind is list:
+            pending.extend([(child, ctes) for child in item])
+        elif kind is ast.A_Const:
+            if isinstance(item.val, ast.String):
+                found.strings.append(item.val.sval or "")
+        elif kind is ast.String or kind is ast.LockingClause or not isinstance(item, ast.Node):
+            continue  # FOR UPDATE OF names entries of FROM, by their aliases
         elif isinstance(item, ast.RangeVar) and item.relname is not None:
             if item.catalogname is None and item.schemaname is None and item.relname in ctes:
                 continue
@@ -86,21 +90,38 @@ def mentions(node: Any, catalog: Catalog, path: SearchPath) -> Mentions:
                 continue  # FOR UPDATE OF names entries of FROM, by alias where they have one
             elif isinstance(item, ast.ParamRef):
                 found.parameters = max(found.parameters, item.number or 0)
-            elif isinstance(item, ast.A_Const):
-                if isinstance(item.val, ast.String):
-                    found.strings.append(item.val.sval or "")
-                continue
             inner = ctes
             with_clause = getattr(item, "withClause", None)
             if with_clause is not None:
                 inner = _visible(with_clause, ctes, pending)
             for slot in children_of(item):
                 child = getattr(item, slot)
+                if child is None:
+                    continue
                 if isinstance(child, (tuple, list)):
-                    pending.extend((element, inner) for element in child)
+                    pending.extend([(element, inner) for element in child])
                 elif isinstance(child, ast.Node) and child is not with_clause:
                     is_target = slot == "relation" and isinstance(item, _CHANGES)
                     pending.append((child, _NO_NAMES if is_target else inner))
+    return found
+
+
+def constants(node: Any) -> list[ast.A_Const]:
+    """All constants of a tree, in the order of the nodes' fields."""
+    found: list[ast.A_Const] = []
+    pending: list[Any] = [node]
+    while pending:
+        item = pending.pop()
+        kind = type(item)
+        if kind is ast.A_Const:
+            found.append(item)
+        elif kind is tuple or kind is list:
+            pending.extend(item[::-1])
+        elif isinstance(item, ast.Node):
+            for slot in reversed(children_of(item)):
+                child = getattr(item, slot)
+                if child is not None:
+                    pending.append(child)
     return found
 
 
@@ -168,7 +189,7 @@ class Carriers:
             statements = parse_sql(relation.definition)
         except ParseError:
             return True
-        return any(self.carries(other) for name in _named(statements) for other in self._all_of(name))
+        return any(self.carries(other) for name in named(statements) for other in self._all_of(name))
 
     def _all_of(self, name: Tree) -> Iterator[Relation]:
         """Definitions print names as short as the search_path of their reader allowed: any schema may be meant."""
@@ -186,7 +207,8 @@ class Carriers:
 _memory: WeakKeyDictionary[Catalog, tuple[DatabasePolicy, dict[int, bool]]] = WeakKeyDictionary()
 
 
-def _named(node: Any) -> Iterator[ast.RangeVar]:
+def named(node: Any) -> Iterator[ast.RangeVar]:
+    """Every name of a relation in a tree."""
     pending = [node]
     while pending:
         item = pending.pop()

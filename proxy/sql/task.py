@@ -12,8 +12,9 @@ from proxy.config import DatabasePolicy
 from proxy.errors import Refused
 from proxy.sql.catalog import Catalog, Relation, SearchPath
 from proxy.sql.context import Context
-from proxy.sql.plan import CopyPlan, Effect, Opening, Plan
+from proxy.sql.plan import CopyPlan, Effect, Opening, Plan, ServerParam
 from proxy.sql.rewrite import render
+from proxy.sql.splicing import splice
 from proxy.sql.survey import Carriers, Mentions, Tree, mentions
 
 DDL: Final = Effect.CATALOG
@@ -56,14 +57,17 @@ class Task:
         path: SearchPath,
         policy: DatabasePolicy,
         param_types: tuple[int, ...],
+        extent: tuple[int, int],
     ) -> None:
         self.text = text
+        self.extent = extent
+        """Characters of `text` from, to (exclusive), that are this statement."""
         self.node = node
         self.catalog = catalog
         self.path = path
         self.policy = policy
         self.carriers = Carriers(catalog, policy)
-        self.context = Context(text, catalog, path, policy, param_types)
+        self.context = Context(text, catalog, path, policy, param_types, node)
         self.effects = Effect.NONE
         """What handlers add to their statement class's own effects."""
         self.tag = ""
@@ -149,13 +153,28 @@ class Task:
     def plan(
         self, node: Tree, *, results: tuple[Opening | None, ...] | None = None, copy: CopyPlan | None = None
     ) -> Plan:
-        """The statement as it will be sent: its own bytes, or the edited tree printed, proven and cut."""
+        """The statement as it will be sent: its own bytes, or its text with the tree's edits, proven and cut."""
+        return self.assemble(node, self.context.finish(), results=results, copy=copy)
+
+    def assemble(
+        self,
+        node: Tree,
+        params: tuple[ServerParam, ...] | None,
+        *,
+        results: tuple[Opening | None, ...] | None = None,
+        copy: CopyPlan | None = None,
+    ) -> Plan:
+        """`plan`, once the parameters are numbered."""
         context = self.context
-        params = context.finish_params()
         template = None
         literals: tuple[Any, ...] = ()
         if context.edited:
-            template, order = render(node, [context.marker(index) for index in range(len(context.literals))])
+            markers = [context.marker(index) for index in range(len(context.literals))]
+            start, end = self.extent
+            proposal = None
+            if context.edits:
+                proposal = splice(self.text[start:end], start, context.constants, context.edits)
+            template, order = render(node, markers, proposal)
             literals = tuple(context.literals[index] for index in order)
         return Plan(
             template=template,

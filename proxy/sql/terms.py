@@ -207,8 +207,7 @@ def _cast_sealed(
         or (target.typmod != -1 and target != flow.type)
     ):
         raise refusals.cast_of_sealed(flow.column, str(target) if target else name, position)
-    slot.set(Slot(node, "arg").get())
-    ctx.edited = True
+    ctx.replace(slot, Slot(node, "arg").get())
     return replace(flow, type=target)
 
 
@@ -253,7 +252,7 @@ def condition(ctx: Context, slot: Slot, scope: Scope) -> None:
     if isinstance(flow, Sealed) and flow.type.family is BOOLEAN.family and not flow.type.is_array and not ctx.is_stored:
         require(ctx, flow, Scheme.EQUALITY, "used as a condition", position)
         truth = ctx.seal_literal("true", Sealing(flow.column, Use.COMPARE, BOOLEAN))
-        slot.set(comparison(slot.get(), "=", truth))
+        ctx.replace(slot, comparison(slot.get(), "=", truth))
         return
     use_as_plain(ctx, flow, "used as a condition", position, BOOLEAN)
 

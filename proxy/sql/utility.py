@@ -1,11 +1,13 @@
 """Queries, changes, and the statements that are about other statements or about the session.
 
-EXPLAIN is analysed through to its inner statement. SQL-level PREPARE and DECLARE pass where they touch no sealed
-column: their results and parameters would otherwise flow through statements that do not show them.
+EXPLAIN is analysed through to its inner statement. PREPARE and DECLARE say what they make; EXECUTE and FETCH name it,
+and the session, which knows the names, completes their plans.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from pglast import ast, enums
@@ -13,14 +15,21 @@ from pglast import ast, enums
 from proxy.errors import Refused
 from proxy.sql import ddl_derived
 from proxy.sql.changes import analyse_change
+from proxy.sql.context import BYTEA, BYTEA_ARRAY
+from proxy.sql.conversions import type_of_name
 from proxy.sql.ddl_columns import refuse_unlisted
+from proxy.sql.execution import execution
 from proxy.sql.flow import Columns
-from proxy.sql.plan import Effect, Plan
+from proxy.sql.plan import Cursor, Effect, ExecuteUse, Plan, Preparation, ServerParam
 from proxy.sql.queries import analyse_query, openings
 from proxy.sql.survey import Tree
 from proxy.sql.task import DDL_AND_PATH, Task, matters, place
 
 _UNDO: Final = Effect.TRANSACTION | Effect.SETTINGS | Effect.CATALOG
+_CURSOR_BINARY: Final = 0x0001  # CURSOR_OPT_BINARY and CURSOR_OPT_HOLD, nodes/parsenodes.h
+_CURSOR_HOLD: Final = 0x0020
+_OTHER_OID: Final = 2276  # "any": stands for a declared type that Sealwire does not know
+_UNKNOWN: Final = ast.TypeName(names=(ast.String(sval="unknown"),), setof=False, pct_type=False, typemod=-1)
 
 
 _TAGS: Final = {
@@ -90,7 +99,7 @@ def explain(task: Task, node: Tree) -> Plan:
     """EXPLAIN [ANALYZE]: its own result is plain text, whatever the inner statement returns."""
     inner = node.query
     if isinstance(inner, ast.ExecuteStmt):
-        return execute(task, inner)
+        return task.forward(executes=execution(task, inner, node, ExecuteUse.EXPLAIN))
     if isinstance(inner, ast.CreateTableAsStmt):
         task.effects |= DDL_AND_PATH
         return ddl_derived.create_table_as(task, inner, whole=node)
@@ -112,34 +121,65 @@ def leftmost(node: Tree) -> Tree:
 
 
 def prepare(task: Task, node: Tree) -> Plan:
-    _must_stay_plain(
-        task, node.query, "PREPARE", "prepare it by the protocol, as drivers do (Parse), or run it as it is"
+    """PREPARE: what is sealed in its text is sealed once; parameters and results are for EXECUTE and Bind to map."""
+    types = tuple(_declared(name) for name in node.argtypes or ())
+    task.context.param_types = types
+    columns = analysed(task, node.query)
+    inner_effects, task.effects = task.effects, Effect.NONE
+    known = tuple(0 if oid == _OTHER_OID else oid for oid in types)
+    if columns is None:
+        return task.forward(prepares=Preparation(node.name, known, Plan(effects=inner_effects, tag=task.tag)))
+    params = task.context.finish()
+    if params is not None:
+        node.argtypes = tuple(_server_type(param, node.argtypes or ()) for param in params)
+        task.context.edited = True
+    whole = task.assemble(node, params)
+    inner = Plan(
+        params=params, results=openings(columns), effects=inner_effects, tables=whole.tables, tag=_inner_tag(node.query)
     )
-    return task.forward()
+    return replace(whole, params=None, prepares=Preparation(node.name, known, inner))
+
+
+def _declared(name: ast.TypeName) -> int:
+    if [part.sval for part in name.names or ()] in (["unknown"], ["pg_catalog", "unknown"]):
+        return 0
+    kind = type_of_name(name)
+    return _OTHER_OID if kind is None else kind.oid
+
+
+def _server_type(param: ServerParam, declared: Sequence[ast.TypeName]) -> ast.TypeName:
+    """A type that is declared as unknown is inferred, as if it were not declared."""
+    if param.sealing is not None:
+        return BYTEA_ARRAY if param.sealing.is_array else BYTEA
+    return declared[param.client] if param.client < len(declared) else _UNKNOWN
+
+
+def _inner_tag(node: Tree) -> str:
+    return type(node).__name__.removesuffix("Stmt").upper()
 
 
 def declare(task: Task, node: Tree) -> Plan:
-    _must_stay_plain(
-        task, node.query, "DECLARE CURSOR", "use a portal of the protocol with a row limit, as drivers do, or LIMIT"
+    """DECLARE: its query may have parameters, as far as it is sent by the extended protocol."""
+    columns = analysed(task, node.query)
+    results = None if columns is None else openings(columns)
+    plan = task.forward() if columns is None else task.plan(node)
+    options = node.options or 0
+    cursor = Cursor(
+        node.portalname,
+        Plan(results=results, effects=task.effects, tables=plan.tables, tag="SELECT"),
+        is_held=bool(options & _CURSOR_HOLD),
+        is_binary=bool(options & _CURSOR_BINARY),
     )
-    return task.forward()
-
-
-def _must_stay_plain(task: Task, node: Tree, construct: str, hint: str) -> None:
-    columns = analysed(task, node)
-    if columns is None:
-        return
-    plan = task.plan(node, results=openings(columns))
-    if plan.touches_sealed or plan.template is not None or plan.results is not None:
-        raise Refused(f"{construct} is not supported for a statement that touches sealed columns", hint=hint)
+    return replace(plan, declares=cursor)
 
 
 def execute(task: Task, node: Tree) -> Plan:
-    return task.forward(executes=node.name)
+    return task.forward(executes=execution(task, node, node, ExecuteUse.RUN))
 
 
 def fetch(task: Task, node: Tree) -> Plan:
-    return task.forward(fetches=node.portalname)
+    """MOVE gives no rows."""
+    return task.forward(fetches=None if node.ismove else node.portalname)
 
 
 def close(task: Task, node: Tree) -> Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from pglast import ast, parse_sql
@@ -10,10 +11,11 @@ from proxy.errors import Refused
 from proxy.sql import refusals
 from proxy.sql.catalog import Relation
 from proxy.sql.context import Context
-from proxy.sql.dispatch import STATEMENTS, slots
+from proxy.sql.dispatch import STATEMENTS
 from proxy.sql.flow import PLAIN, Columns, Flow, Plain, Row, Sealed, Unsealed
 from proxy.sql.meeting import current, use_as_plain
 from proxy.sql.scopes import is_policied
+from proxy.sql.survey import named
 
 
 def view_columns(ctx: Context, view: Relation) -> Columns | None:
@@ -27,7 +29,7 @@ def view_columns(ctx: Context, view: Relation) -> Columns | None:
     columns: Columns | None = None
     if view.definition is not None and not view.is_system:
         statement: Any = parse_sql(view.definition)[0].stmt
-        if _is_concerned(ctx, statement, set()):
+        if _is_concerned(ctx, view, set()):
             columns = _analysed(ctx, view, statement)
     ctx.views[view.oid] = columns
     return columns
@@ -36,6 +38,8 @@ def view_columns(ctx: Context, view: Relation) -> Columns | None:
 def _analysed(ctx: Context, view: Relation, statement: ast.Node) -> Columns:
     stored = Context(view.definition or "", ctx.catalog, ctx.path, ctx.policy)
     stored.is_stored = True
+    stored.view = view
+    stored.qualified = frozenset((name.schemaname, name.relname or "") for name in named(statement) if name.schemaname)
     stored.views = ctx.views
     stored.view_targets = ctx.view_targets
     stored.tables = ctx.tables
@@ -68,18 +72,19 @@ def _stored_flow(ctx: Context, flow: Flow) -> Flow:
     return flow if isinstance(flow, Plain | Sealed) else PLAIN
 
 
-def _is_concerned(ctx: Context, node: Any, seen: set[int]) -> bool:
-    """True where the definition names, at any depth, a table of the policy."""
-    if isinstance(node, tuple):
-        return any(_is_concerned(ctx, part, seen) for part in node)
-    if isinstance(node, ast.RangeVar):
-        relation = ctx.catalog.resolve(node.schemaname, node.relname or "", ctx.path)
-        if relation is None or relation.oid in seen:
-            return False
-        seen.add(relation.oid)
-        if relation.kind in ("v", "m") and relation.definition is not None and not relation.is_system:
-            return _is_concerned(ctx, parse_sql(relation.definition)[0].stmt, seen)
+def _is_concerned(ctx: Context, relation: Relation, seen: set[int]) -> bool:
+    """True where a table of the policy stands behind the relation, at any depth."""
+    if relation.oid in seen:
+        return False
+    seen.add(relation.oid)
+    if relation.kind not in ("v", "m") or relation.definition is None or relation.is_system:
         return is_policied(ctx, relation)
-    if isinstance(node, ast.Node):
-        return any(_is_concerned(ctx, getattr(node, name), seen) for name in slots(node))
-    return False
+    below: Iterable[Relation | None]
+    if relation.depends is not None:
+        below = [ctx.catalog.by_oid.get(oid) for oid in relation.depends]
+        if None in below:
+            return True  # the catalog cannot tell
+    else:
+        names = named(parse_sql(relation.definition))
+        below = [ctx.catalog.resolve(name.schemaname, name.relname or "", ctx.path) for name in names]
+    return any(other is not None and _is_concerned(ctx, other, seen) for other in below)

@@ -72,3 +72,9 @@ def test_other_patterns_are_refused_when_they_come(connection: psycopg.Connectio
         assert "canary" not in str(caught.value)
     with pytest.raises(psycopg.errors.InvalidEscapeSequence):
         ids(connection, "name LIKE %s", "x\\")
+
+
+def test_a_pattern_of_execute_is_an_argument_like_any_other(connection: psycopg.Connection[Any]) -> None:
+    connection.execute("PREPARE by_name AS SELECT id FROM people WHERE name LIKE $1 || 'nn%' ORDER BY id")
+    assert connection.execute("EXECUTE by_name('canary-a')").fetchall() == [(0,), (1,)]
+    assert connection.execute("EXECUTE by_name('canary-b')").fetchall() == []

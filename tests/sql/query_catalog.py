@@ -128,7 +128,7 @@ def analyse(text: str, param_types: tuple[int, ...] = (), catalog: Catalog = CAT
     assert statement is not None
     run = analyse_query if isinstance(statement, ast.SelectStmt) else analyse_change
     columns = run(context, statement)
-    params = context.finish_params()
+    params = context.finish()
     results = openings(columns)
     tree = RawStream()(statement)
     shown = tree

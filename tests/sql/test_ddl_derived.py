@@ -9,7 +9,7 @@ import pytest
 from proxy.errors import Refused
 from proxy.sql import analyse
 from proxy.sql.catalog import SearchPath
-from proxy.sql.plan import CopyFormat, Effect, Failure, Statement
+from proxy.sql.plan import CopyFormat, Effect, Failure, Plan, Statement
 from tests.sql.ddl_server import Database, column, embedded, policy_of, rolled_back
 
 POLICY = policy_of(
@@ -175,21 +175,49 @@ def test_explain_is_rewritten_and_returns_plain_text(shop: Database) -> None:
     assert [slot.text for slot in plan.literals] == ["a@b"]
 
 
-def test_cursors_and_sql_level_prepare_pass_only_plain(shop: Database) -> None:
-    for statement in (
-        "DECLARE c CURSOR FOR SELECT email FROM customers",
-        "DECLARE c CURSOR FOR SELECT id FROM customers WHERE email = 'a@b'",
-        "PREPARE p AS SELECT id FROM customers WHERE email = $1",
-        "PREPARE p (text) AS SELECT email FROM customers",
-    ):
-        with pytest.raises(Refused) as refused:
-            shop.run(statement)
-        assert refused.value.hint
+def test_declare_seals_its_literals_and_says_what_the_cursor_gives(shop: Database) -> None:
+    plan = shop.run("DECLARE c BINARY CURSOR WITH HOLD FOR SELECT id, email FROM customers WHERE email = 'a@b'")
+    assert [slot.text for slot in plan.literals] == ["a@b"]
+    assert plan.results is None
+    assert plan.declares is not None
+    assert (plan.declares.name, plan.declares.is_held, plan.declares.is_binary) == ("c", True, True)
+    assert [opening and opening.column.column for opening in plan.declares.plan.results or ()] == [None, "email"]
+
+
+def test_prepare_declares_bytea_for_sealed_parameters_and_leaves_the_others_open(shop: Database) -> None:
+    plan = shop.plan("PREPARE p AS SELECT email FROM customers WHERE id = $1 AND email = $2 AND email = ANY($3)")
+    assert plan.template is not None
+    assert plan.template[0].startswith("PREPARE p(unknown, pg_catalog.bytea, pg_catalog.bytea[]) AS")
+    assert plan.params is None
+    assert plan.prepares is not None
+    assert plan.prepares.types == ()
+    assert [param.sealing is not None for param in plan.prepares.plan.params or ()] == [False, True, True]
+    plan = shop.plan("PREPARE p (int, varchar) AS SELECT email FROM customers WHERE id = $1 AND email = $2")
+    assert plan.template is not None
+    assert plan.template[0].startswith("PREPARE p(integer, pg_catalog.bytea) AS")
+    assert plan.prepares is not None
+    assert plan.prepares.types == (23, 1043)
+
+
+def test_execute_keeps_its_arguments_for_the_session_to_seal(shop: Database) -> None:
+    plan = shop.plan("EXPLAIN (COSTS off) EXECUTE p (1, 'a@b', 'c'::varchar, NULL, 1 + 2)")
+    assert plan.executes is not None
+    assert (plan.executes.head, plan.executes.tail) == ("EXPLAIN (costs off) EXECUTE p(", ")")
+    literals = [argument.literal for argument in plan.executes.arguments]
+    assert [literal and literal.text for literal in literals] == ["1", "a@b", "c", None, None]
+    assert literals[3] is not None
+    assert literals[4] is None
+    assert plan.executes.arguments[4].text == "1 + 2"
+
+
+def test_statements_about_plain_ones_are_forwarded_as_they_are(shop: Database) -> None:
     shop.run("DECLARE c CURSOR FOR SELECT id FROM customers")
     assert shop.run("FETCH ALL FROM c").fetches == "c"
     assert shop.run("CLOSE c").closes == "c"
     shop.run("PREPARE p (int) AS SELECT id FROM customers WHERE id = $1")
-    assert shop.run("EXECUTE p (1)").executes == "p"
+    executes = shop.run("EXECUTE p (1)").executes
+    assert executes is not None
+    assert executes.name == "p"
     assert shop.run("DEALLOCATE p").deallocates == "p"
 
 
@@ -209,3 +237,32 @@ def test_a_view_read_under_another_search_path_is_never_taken_for_plain(shop: Da
     found = outcome("SELECT id FROM public.w WHERE email = 'a@b'")
     assert isinstance(found, Statement)
     assert found.plan.template is None
+
+
+@pytest.mark.parametrize("reader", ["public", "elsewhere", "public, elsewhere", "elsewhere, public", "pg_catalog"])
+@pytest.mark.parametrize("user", [("public",), ("elsewhere",), ("elsewhere", "public"), ("public", "elsewhere"), ()])
+def test_a_view_means_the_tables_that_it_was_made_of(shop: Database, reader: str, user: tuple[str, ...]) -> None:
+    shop.query("CREATE SCHEMA elsewhere; CREATE TABLE elsewhere.customers (id int, email text)")
+    shop.query("CREATE VIEW public.v AS SELECT id, email FROM public.customers")
+    shop.query("CREATE VIEW elsewhere.v AS SELECT id, email FROM elsewhere.customers")
+    shop.query(
+        "CREATE VIEW public.both AS SELECT a.id, a.email, b.email AS shown FROM public.customers a "
+        "JOIN elsewhere.customers b USING (id) JOIN elsewhere.v USING (id) "
+        "WHERE EXISTS (SELECT FROM pg_class WHERE relname = ' public.customers ')"
+    )
+    shop.query(f"SET search_path TO {reader}")
+    catalog, _ = shop.catalog()
+    path = SearchPath(("pg_catalog", *user), user[0] if user else None)
+
+    def outcome(sql: str) -> Plan:
+        (found,) = analyse(sql, catalog=catalog, path=path, policy=POLICY)
+        assert isinstance(found, Statement), found.error
+        return found.plan
+
+    plan = outcome("SELECT id FROM public.v WHERE email = 'a@b'")
+    assert [slot.sealing.column.name for slot in plan.literals] == ["public.customers.email"]
+    assert outcome("SELECT id FROM elsewhere.v WHERE email = 'a@b'").template is None
+    plan = outcome("SELECT email, shown FROM public.both WHERE email = 'a@b' AND shown = 'c@d'")
+    assert [slot.text for slot in plan.literals] == ["a@b"]
+    assert plan.results is not None
+    assert [opening is not None for opening in plan.results] == [True, False]

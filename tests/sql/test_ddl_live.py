@@ -262,6 +262,7 @@ def test_adding_a_policy_column_with_default_and_check_in_one_statement(database
         "CREATE INDEX ON customers USING hash (email)",
         "CREATE INDEX ON customers (born) WHERE email IS NOT NULL",
         "CREATE INDEX ON customers ((email IS NULL))",
+        "CREATE INDEX ON customers (email text_pattern_ops, phone pg_catalog.varchar_pattern_ops DESC)",
         "CREATE INDEX ON customers ((lower('a')), id)",
         "CREATE STATISTICS s (ndistinct) ON email, phone FROM customers",
     ],
@@ -280,7 +281,8 @@ def test_the_predicate_of_a_partial_index_is_sealed(shop: Database) -> None:
     "statement",
     [
         "CREATE INDEX ON customers (lower(email))",
-        "CREATE INDEX ON customers (email text_pattern_ops)",
+        "CREATE INDEX ON customers (email gin_trgm_ops)",
+        "CREATE INDEX ON customers (email own.text_pattern_ops)",
         "CREATE INDEX ON customers USING gin (email)",
         'CREATE INDEX ON customers (email COLLATE "de-x-icu")',
         "CREATE INDEX ON customers (id) WHERE notes = 'x'",

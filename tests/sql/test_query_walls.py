@@ -66,7 +66,7 @@ def planted() -> Iterator[tuple[str, int, str]]:
 def run(context: Context, statement: Any) -> None:
     analyse = analyse_query if isinstance(statement, ast.SelectStmt) else analyse_change
     openings(analyse(context, statement))
-    context.finish_params()
+    context.finish()
 
 
 @pytest.mark.parametrize("text", GROUND)

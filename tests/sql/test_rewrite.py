@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pglast import ast, parse_sql
+from pglast import ast, enums, parse_sql
 
 from proxy.errors import Refused
 from proxy.sql.context import Context
@@ -123,6 +123,15 @@ def test_constants_and_names_of_any_characters_survive(text: str) -> None:
     pieces, order = render(node, ["mark:0:"])
     assert order == (0,)
     assert same(parsed("'mark:0:'".join(pieces)), node)
+
+
+def test_the_brackets_of_a_chain_of_and_do_not_matter_where_the_grammar_drops_them() -> None:
+    inner = ast.BoolExpr(boolop=enums.BoolExprType.AND_EXPR, args=parsed("SELECT a AND b").targetList[0].val.args)
+    outer = parsed("SELECT a AND c")
+    outer.targetList[0].val.args = (inner, outer.targetList[0].val.args[1])
+    assert same(outer, parsed("SELECT (a AND b) AND c"))
+    assert not same(outer, parsed("SELECT (a OR b) AND c"))
+    assert not same(outer, parsed("SELECT a AND b"))
 
 
 @pytest.mark.parametrize(

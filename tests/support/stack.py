@@ -106,9 +106,11 @@ def write_policy(directory: Path, dbname: str, tables: str) -> Path:
 
 
 @contextlib.contextmanager
-def running(database: Database, tables: str, *, upstream: tuple[str, int] | None = None) -> Iterator[Stack]:
+def running(
+    database: Database, tables: str, *, upstream: tuple[str, int] | None = None, listen: Listen | None = None
+) -> Iterator[Stack]:
     """A stack over `database` whose policy is `tables` (YAML of `schema.table:` entries), keys and schema installed.
-    `upstream` puts another server behind the proxy than the one that holds `database`."""
+    `upstream` puts another server behind the proxy than the one that holds `database`; `listen` is for TLS."""
     directory = Path(tempfile.mkdtemp(prefix="sw-"))
     thread = LoopThread()
     try:
@@ -122,7 +124,7 @@ def running(database: Database, tables: str, *, upstream: tuple[str, int] | None
         policy = write_policy(directory, database.dbname, tables)
         config = Config(
             path=directory / "sealwire.yaml",
-            listen=Listen(host="127.0.0.1", port=0),
+            listen=listen or Listen(host="127.0.0.1", port=0),
             upstream=Upstream(host=str(directory), port=Tap.port, tls="disable"),
             keys=keys,
             columns=policy,

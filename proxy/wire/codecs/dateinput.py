@@ -57,10 +57,12 @@ _HALF: Final = r"(?<!\.)(?:\s*(?P<half>am|pm)\b)"
 _ZONE: Final = r"""(?:\s*(?P<offset>[+-]\d{1,7}(?::\d{1,2}){0,2})
     | \s*(?P<utc>z|utc|gmt|zulu)\b
     | \s+(?P<zone>[a-z]+(?:/[a-z_]+)+))"""
+_DATE_ZONE: Final = r"(?(iso_year)|(?!))(?:\s+|(?=\+))(?P<date_offset>[+-]\d{1,7}(?::\d{1,2}){0,2})"
 _ERA: Final = r"(?:\s+(?P<era>bc|ad))?"
-# A zone needs a time before it, and does not go with AM or PM; T joins only ISO's own spellings.
+# A zone needs a time before it (but for ISO dates: pgjdbc's setDate writes 2024-01-15 +00) and does not go with AM or
+# PM; T joins only ISO's own spellings.
 _MOMENT: Final = re.compile(
-    rf"""{_DATE}(?:(?:\s+|,\s*|(?<=\d)(?(iso_year)|(?(ymd)|(?!)))t){_TIME}(?:{_HALF}|{_ZONE})?)?{_ERA}""",
+    rf"""{_DATE}(?:(?:\s+|,\s*|(?<=\d)(?(iso_year)|(?(ymd)|(?!)))t){_TIME}(?:{_HALF}|{_ZONE})?|{_DATE_ZONE})?{_ERA}""",
     re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
 # Nearly all values in practice; what it does not match, or matches with a field out of range, goes the long way.
@@ -219,8 +221,8 @@ def _moment(text: str, order: str, name: str) -> Moment:
     groups = match.groupdict()
     usecs = _usecs(match)
     offset = 0 if groups["utc"] is not None else None
-    if groups["offset"] is not None:
-        offset = _offset(groups["offset"])
+    if (written := groups["offset"] or groups["date_offset"]) is not None:
+        offset = _offset(written)
     zone = None if groups["zone"] is None else calendar.named_zone(groups["zone"])
     if groups["zone"] is not None and zone is None:
         raise _unknown_format(name, text)

@@ -1,0 +1,6 @@
+"""The admin, as every Django project has it."""
+
+from django.contrib import admin
+from django.urls import path
+
+urlpatterns = [path("admin/", admin.site.urls)]

@@ -213,7 +213,9 @@ class Planner:
         kept: list[Statement | Failure] = []
         for one in self.analyse(text, types):
             if isinstance(one, Failure) or Effect.TRANSACTION not in one.plan.effects:
-                error = Refused("the statement cannot be analysed before the failed transaction has ended")
+                error = Refused(
+                    "current transaction is aborted, commands ignored until end of transaction block", sqlstate="25P02"
+                )
                 kept.append(Failure(one.start, one.end, error))
             else:
                 kept.append(one)

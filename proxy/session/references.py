@@ -61,7 +61,10 @@ def resolve(c: Conversation, plan: Plan, current: Current) -> Resolved | None:
     if portal is None:
         return Resolved(replace(plan, fetches=None), links)  # none that has sealed columns
     if portal.plan.copy is not None:
-        raise Refused(f'portal "{plan.fetches}" is a COPY of sealed columns and cannot be read by FETCH')
+        raise Refused(
+            f'portal "{plan.fetches}" is a COPY of sealed columns and cannot be read by FETCH',
+            hint="execute the portal by the protocol",
+        )
     read = replace(
         plan,
         fetches=None,

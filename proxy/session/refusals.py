@@ -78,7 +78,7 @@ def is_unknown_name(error: Exception) -> bool:
 
 def plan_changed() -> Refused:
     """What PostgreSQL says when a prepared statement no longer fits; drivers prepare it again."""
-    return Refused("cached plan must not change result type")
+    return Refused("cached plan must not change result type", sqlstate="0A000")
 
 
 def redact(raw: bytes, *, rewritten: bool) -> bytes:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Final, Protocol
 
 from proxy.config import Scheme, SealedColumn
 from proxy.errors import CannotOpen, InvalidValue, Refused
 from proxy.pgtypes import BYTEA_OID, SqlType
+from proxy.sql.patterns import ends_with_escape, split_pattern
 from proxy.sql.plan import Opening, Sealing, Use
 from proxy.wire import codecs
 from proxy.wire.codecs import Probe, Settings
@@ -83,7 +85,8 @@ def _seal_canonical(sealing: Sealing, source: SqlType, settings: Settings, seale
     column, casts = sealing.column, sealing.casts
     if sealing.is_array:
         casts = tuple(cast.element for cast in casts)
-    seal = _SEAL[sealing.use](column, casts[-1] if casts else source, settings, sealers.sealer(column))
+    made = _SEAL.get(sealing.use) or partial(_like, sealing)
+    seal = made(column, casts[-1] if casts else source, settings, sealers.sealer(column))
     if not casts:
         return seal
 
@@ -136,6 +139,35 @@ def _prefix_low(_column: SealedColumn, _source: SqlType, _settings: Settings, se
 
 def _prefix_high(_column: SealedColumn, _source: SqlType, _settings: Settings, sealer: Sealer) -> Convert:
     return lambda value: sealer.prefix_bounds(value)[1]
+
+
+def _like(sealing: Sealing, column: SealedColumn, source: SqlType, settings: Settings, sealer: Sealer) -> Convert:
+    """A pattern as a bound: of the values that have its prefix, or of the one value that it matches."""
+    exact = _compare(column, source, settings, sealer)
+
+    def seal(value: bytes) -> bytes:
+        pattern = value.decode() + sealing.suffix
+        found = split_pattern(pattern, "\\")
+        if found is None or (found[1] and sealing.use is Use.LIKE):
+            raise _no_pattern(column, pattern)
+        text, is_open = found[0].encode(), found[1]
+        if not is_open:
+            sealed = exact(text)
+            return sealed + b"\0" if sealing.use is Use.LIKE_HIGH else sealed
+        if not text:  # every value: sealed ones begin with 0xE1
+            return b"\xff" if sealing.use is Use.LIKE_HIGH else b""
+        return sealer.prefix_bounds(text)[sealing.use is Use.LIKE_HIGH]
+
+    return seal
+
+
+def _no_pattern(column: SealedColumn, pattern: str) -> Refused:
+    if ends_with_escape(pattern):
+        return Refused("LIKE pattern must not end with escape character", sqlstate="22025")
+    return Refused(
+        f'column "{column.name}" is sealed with search: {column.search} and cannot be matched with this LIKE pattern',
+        hint="send a pattern without wildcards, or with search: order one whose only wildcard is % at its end",
+    )
 
 
 _SEAL: Final[dict[Use, Callable[[SealedColumn, SqlType, Settings, Sealer], Convert]]] = {

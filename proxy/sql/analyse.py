@@ -86,5 +86,8 @@ def _unlisted(task: Task) -> Plan:
     found = task.mentions()
     relation = task.sealed_mention(found)
     if relation is not None or task.names_sealed(found.strings):
-        raise Refused(f"statements of the kind {name} are not supported on relations with sealed columns")
+        raise Refused(
+            f"statements of the kind {name} are not supported on relations with sealed columns",
+            hint="name only relations without sealed columns in it",
+        )
     return task.forward()

@@ -202,7 +202,9 @@ def _row(ctx: Context, value: ast.MultiAssignRef, scope: Scope, position: int | 
         return [flow for _, flow in subquery_columns(ctx, source, scope)]
     if not isinstance(source, ast.RowExpr):
         raise Refused(
-            "source for a multiple-column UPDATE item must be a sub-SELECT or ROW() expression", position=position
+            "source for a multiple-column UPDATE item must be a sub-SELECT or ROW() expression",
+            position=position,
+            sqlstate="0A000",
         )
     flows: list[Flow] = []
     for index, part in enumerate(source.args or ()):

@@ -44,7 +44,10 @@ def _copy_query(task: Task, node: Tree) -> Plan:
     _refuse_file(node, next(column for column in sealed if column is not None))
     for opening in results:
         if opening is not None and opening.type.is_array and not opening.column.type.is_array:
-            raise Refused(f'COPY of an array of sealed column "{opening.column.name}" is not supported')
+            raise Refused(
+                f'COPY of an array of sealed column "{opening.column.name}" is not supported',
+                hint="copy its values one by one, or SELECT the array",
+            )
     types = [None if opening is None else opening.type for opening in results]
     return task.plan(node, copy=_stream(node, names, sealed, types))
 

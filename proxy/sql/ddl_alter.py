@@ -140,7 +140,10 @@ def _command(table: Table, relation: Relation, command: Tree) -> None:
     if handler is not None:
         handler(table, relation, command)
     elif table.sealed:
-        raise Refused(f'this form of ALTER TABLE is not supported on "{table.qualified}", which has sealed columns')
+        raise Refused(
+            f'this form of ALTER TABLE is not supported on "{table.qualified}", which has sealed columns',
+            hint="run it while the columns are not sealed, between sealwire unseal and sealwire seal",
+        )
 
 
 def _add_column(table: Table, relation: Relation, command: Tree) -> None:
@@ -258,7 +261,10 @@ def _not_alike(child: Relation, name: str, column: SealedColumn | None) -> Refus
 
 def _refuse_of(table: Table, relation: Relation, command: Tree) -> None:
     if table.sealed:
-        raise Refused(f'"{table.qualified}" has sealed columns and cannot be made a table OF a type')
+        raise Refused(
+            f'"{table.qualified}" has sealed columns and cannot be made a table OF a type',
+            hint="a composite type has no sealed fields: keep the table as it is",
+        )
 
 
 _COMMANDS: Final[dict[Any, Callable[[Table, Relation, Tree], None]]] = {

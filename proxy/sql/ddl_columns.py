@@ -159,7 +159,10 @@ class Table:
             return
         flow = analyse_expression(self.task.context, slot, self.scope())
         if isinstance(flow, (Sealed, Row)):
-            raise Refused(f"{what} cannot have a sealed value as its result")
+            raise Refused(
+                f"{what} cannot have a sealed value as its result",
+                hint="name the column itself, or compare it with something: the result has to be plain",
+            )
 
 
 def define_column(table: Table, node: Tree) -> None:
@@ -234,7 +237,10 @@ def constrain(table: Table, node: Tree, column_name: str | None = None) -> None:
     elif kind == _C.CONSTR_EXCLUSION:
         _exclusion(table, node)
     elif table.sealed:
-        raise Refused(f'constraints of this kind are not supported on "{table.qualified}", which has sealed columns')
+        raise Refused(
+            f'constraints of this kind are not supported on "{table.qualified}", which has sealed columns',
+            hint="use CHECK, UNIQUE, PRIMARY KEY, FOREIGN KEY or NOT NULL",
+        )
 
 
 def seal_default(table: Table, column: SealedColumn, slot: Slot) -> None:
@@ -265,7 +271,10 @@ def _unique(table: Table, node: Tree, column_name: str | None) -> None:
         if (column := table.sealed.get(key)) is not None:
             require_equality(column, what, node.location)
             if node.without_overlaps and number == len(keys) - 1:
-                raise Refused(f'sealed column "{column.name}" cannot be used WITHOUT OVERLAPS')
+                raise Refused(
+                    f'sealed column "{column.name}" cannot be used WITHOUT OVERLAPS',
+                    hint="leave the range's column out of columns.yaml",
+                )
 
 
 def _reference(table: Table, node: Tree, column_name: str | None) -> None:
@@ -289,7 +298,10 @@ def _reference(table: Table, node: Tree, column_name: str | None) -> None:
             )
         require_equality(column, "a FOREIGN KEY", node.location)
         if node.fk_with_period and number == len(names) - 1:
-            raise Refused(f'sealed column "{column.name}" cannot be used with PERIOD')
+            raise Refused(
+                f'sealed column "{column.name}" cannot be used with PERIOD',
+                hint="leave the range's column out of columns.yaml",
+            )
 
 
 def _referenced(table: Table, name: Tree) -> tuple[list[str], dict[str, SealedColumn]]:
@@ -392,6 +404,7 @@ def partition_by(table: Table, node: Tree) -> None:
             if element.name is None or element.opclass:
                 raise Refused(
                     f'sealed column "{column.name}" can be a partition key by its name only',
+                    hint="partition by the column itself, without an expression or operator class",
                     position=place(element.location),
                 )
             require_equality(column, "a partition key", element.location)
@@ -403,7 +416,10 @@ def partition_by(table: Table, node: Tree) -> None:
                 )
             if element.collation is not None:
                 if element.collation[-1].sval not in BYTEWISE:
-                    raise Refused(f'sealed column "{column.name}" compares bytewise and takes no other collation')
+                    raise Refused(
+                        f'sealed column "{column.name}" compares bytewise and takes no other collation',
+                        hint='leave out COLLATE, or write COLLATE "C"',
+                    )
                 element.collation = None
                 table.task.context.edited = True
 
@@ -418,7 +434,10 @@ def partition_bound(task: Task, parent: Relation, node: Tree) -> None:
     by_number = {attribute.number: attribute.name for attribute in parent.attributes}
     key = [sealed.get(by_number.get(number, "")) for number in parent.partition_key]
     if not key:
-        raise Refused(f'the partition key of "{parent.qualified}" is not known')
+        raise Refused(
+            f'the partition key of "{parent.qualified}" is not known',
+            hint="partition by columns, not by expressions over sealed ones",
+        )
     scope = scope_of_relation(task.context, parent)
     if (column := key[0]) is not None:
         for index in range(len(node.listdatums or ())):

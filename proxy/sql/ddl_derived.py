@@ -97,7 +97,11 @@ def _require_policy(table: Table, columns: Columns, position: int | None) -> Non
                 position=position,
             )
         elif not isinstance(flow, (Plain, Opaque)) and not (isinstance(flow, Open) and _is_plain(flow)):
-            raise Refused(f'column "{table.qualified}.{name}" cannot be made of sealed values', position=position)
+            raise Refused(
+                f'column "{table.qualified}.{name}" cannot be made of sealed values',
+                hint="select columns and values one by one: a row or an array of sealed values cannot be stored",
+                position=position,
+            )
 
 
 def _is_stored_as_sealed(task: Task, flow: Sealed) -> bool:
@@ -124,7 +128,10 @@ def create_view(task: Task, node: Tree) -> Plan:
         return task.forward()
     name = node.view.relname
     if any(item.relname == name and item.location == -1 for item in found.unknown):
-        raise Refused("a recursive view over sealed columns is not supported")
+        raise Refused(
+            "a recursive view over sealed columns is not supported",
+            hint="write WITH RECURSIVE in the statements that would use it",
+        )
     columns = analyse_query(task.context, node.query)
     table = Table(task, created_in(task, node.view), name)
     for column, flow in columns:

@@ -72,7 +72,10 @@ def complete(plan: Plan, prepared: Plan, count: int) -> Plan:
             hint="create the table first, then INSERT ... SELECT",
         )
     if prepared.copy is not None:
-        raise Refused(f'prepared statement "{execute.name}" is a COPY of sealed columns and cannot be run by EXECUTE')
+        raise Refused(
+            f'prepared statement "{execute.name}" is a COPY of sealed columns and cannot be run by EXECUTE',
+            hint="run the COPY itself",
+        )
     template, literals = plan.template, plan.literals
     if prepared.params is not None:
         template, literals = _fill(execute, prepared.params, count)
@@ -105,7 +108,10 @@ def _fill(
         argument, sealing = given[param.client], param.sealing
         if sealing is None:
             if argument.text is None:
-                raise Refused(f"argument {param.client + 1} of EXECUTE uses syntax that cannot be rewritten faithfully")
+                raise Refused(
+                    f"argument {param.client + 1} of EXECUTE uses syntax that cannot be rewritten faithfully",
+                    hint="write it simpler, or send it as a parameter of the protocol",
+                )
             piece += argument.text
         elif argument.literal is None:
             raise Refused(

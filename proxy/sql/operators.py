@@ -13,9 +13,10 @@ from proxy.sql import refusals
 from proxy.sql.context import Context
 from proxy.sql.conversions import BOOLEAN, compared_type, shared_type
 from proxy.sql.dispatch import each, expression, handles
-from proxy.sql.flow import PLAIN, Flow, Kind, Open, Plain, Row, Sealed, Slot
+from proxy.sql.flow import PLAIN, Flow, Kind, Leaf, Open, Plain, Row, Sealed, Slot
 from proxy.sql.meeting import OPERATORS, compare, compare_any, current, use_as_plain
-from proxy.sql.plan import Sealing, Use
+from proxy.sql.patterns import split_pattern
+from proxy.sql.plan import TEXT, Sealing, Use
 from proxy.sql.scopes import Scope
 from proxy.sql.terms import comparison, subquery_columns
 
@@ -144,7 +145,13 @@ def _like(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:
         use_as_plain(ctx, left, doing, position)
         return Plain(BOOLEAN)
     column = left.column
-    pattern = _pattern(node.rexpr) if node.kind == enums.A_Expr_Kind.AEXPR_LIKE else None
+    is_like = node.kind == enums.A_Expr_Kind.AEXPR_LIKE
+    if is_like and left.type.family is Family.TEXT and not left.is_array and isinstance(node.lexpr, ast.ColumnRef):
+        found = _pattern_parameter(ctx, node, scope)
+        if found is not None:
+            _like_parameter(ctx, node, slot, left, found, position)
+            return Plain(BOOLEAN)
+    pattern = _pattern(node.rexpr) if is_like else None
     prefix = split_pattern(*pattern) if pattern is not None else None
     if prefix is None or left.type.family is not Family.TEXT or left.is_array:
         raise refusals.cannot(column, f"{doing} this way", position, _BINARY_TEXT)
@@ -173,6 +180,52 @@ def _like(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:
     return Plain(BOOLEAN)
 
 
+def _pattern_parameter(ctx: Context, node: ast.A_Expr, scope: Scope) -> tuple[Leaf, str] | None:
+    """The parameter that a pattern is made of, `$1` or `$1 || '%'`, and what is appended to it; None: it is not."""
+    right, name, suffix = node.rexpr, "rexpr", ""
+    holder: ast.Node = node
+    if isinstance(right, ast.A_Expr) and _operator(right) == "||" and (text := _text(right.rexpr)) is not None:
+        holder, right, name, suffix = right, right.lexpr, "lexpr", text
+    while isinstance(right, ast.TypeCast):
+        right = right.arg
+    if not isinstance(right, ast.ParamRef):
+        return None
+    flow = expression(ctx, Slot(holder, name), scope)
+    if isinstance(flow, Open) and flow.is_direct and (flow.type is None or flow.type.family is Family.TEXT):
+        leaf = flow.leaves[0]
+        return None if leaf.source is None and ctx.declared_type(leaf.number) else (leaf, suffix)
+    return None
+
+
+def _like_parameter(
+    ctx: Context, node: ast.A_Expr, slot: Slot, left: Sealed, found: tuple[Leaf, str], position: int | None
+) -> None:
+    """LIKE with a pattern that is only known when the statement is executed."""
+    column, (leaf, suffix) = left.column, found
+    negated = _operator(node) == "!~~"
+
+    def sealing(use: Use) -> Sealing:
+        return Sealing(column, use, leaf.source or TEXT, leaf.casts, suffix=suffix)
+
+    if column.scheme < Scheme.EQUALITY:
+        raise refusals.needs(column, Scheme.EQUALITY, "matched with LIKE", position)
+    if column.scheme < Scheme.ORDER:
+        ctx.seal(leaf, sealing(Use.LIKE))
+        slot.set(comparison(node.lexpr, "<>" if negated else "=", leaf.slot.get()))
+        ctx.edited = True
+        return
+    ctx.seal(leaf, sealing(Use.LIKE_LOW))
+    low = comparison(node.lexpr, "<" if negated else ">=", leaf.slot.get())
+    leaf.slot = Slot(low, "rexpr")
+    high = comparison(node.lexpr, ">=" if negated else "<", ast.ParamRef(number=leaf.number))
+    other = Leaf(Kind.PARAM, Slot(high, "rexpr"), number=leaf.number, source=leaf.source, location=leaf.location)
+    ctx.add_param(other)
+    ctx.seal(other, sealing(Use.LIKE_HIGH))
+    joined = enums.BoolExprType.OR_EXPR if negated else enums.BoolExprType.AND_EXPR
+    slot.set(ast.BoolExpr(boolop=joined, args=(low, high)))
+    ctx.edited = True
+
+
 def _pattern(node: object) -> tuple[str, str] | None:
     """(pattern, escape character or "") where both are literals; None otherwise."""
     if isinstance(node, ast.FuncCall):  # the grammar's form of LIKE ... ESCAPE ...
@@ -188,27 +241,6 @@ def _pattern(node: object) -> tuple[str, str] | None:
 
 def _text(node: object) -> str | None:
     return node.val.sval or "" if isinstance(node, ast.A_Const) and isinstance(node.val, ast.String) else None
-
-
-def split_pattern(pattern: str, escape: str) -> tuple[str, bool] | None:
-    """`abc` -> ("abc", False); `abc%` -> ("abc", True); None for every other LIKE pattern."""
-    text: list[str] = []
-    index = 0
-    while index < len(pattern):
-        character = pattern[index]
-        if escape and character == escape:
-            index += 1
-            if index == len(pattern):
-                return None  # 22025 in PostgreSQL
-            text.append(pattern[index])
-        elif character == "%":
-            return ("".join(text), True) if not pattern[index:].strip("%") else None
-        elif character == "_":
-            return None
-        else:
-            text.append(character)
-        index += 1
-    return "".join(text), False
 
 
 def _similar(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:

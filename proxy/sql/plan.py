@@ -36,6 +36,12 @@ class Use(enum.Enum):
     """LIKE 'x%' on an ordered text column, rewritten to `>= low AND < high`: the smallest value with the prefix."""
     PREFIX_HIGH = "prefix high"
     """... and the upper bound, which is above every value that has the prefix and below all others."""
+    LIKE = "like"
+    """A LIKE pattern that comes as a parameter, rewritten to `=`: it must have no wildcard when it comes."""
+    LIKE_LOW = "like low"
+    """A LIKE pattern that comes as a parameter, rewritten to `>= low AND < high`: `x%`, or one without wildcards."""
+    LIKE_HIGH = "like high"
+    """... and the upper bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,8 @@ class Sealing:
     """Explicit casts written around the value, innermost first, with the rules of an explicit cast."""
     is_array: bool = False
     """The value is an array whose elements are sealed one by one (`= ANY($1)`); the server gets bytea[]."""
+    suffix: str = ""
+    """LIKE, LIKE_LOW, LIKE_HIGH: appended to the pattern (`LIKE $1 || '%'`)."""
 
     @property
     def client_type(self) -> SqlType:

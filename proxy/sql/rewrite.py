@@ -118,7 +118,9 @@ def _stands_alone(parts: Sequence[str], place: int) -> bool:
 
 
 def _mistakable() -> Refused:
-    return Refused("this statement's literals cannot be told apart from Sealwire's own marks")
+    return Refused(
+        "this statement's literals cannot be told apart from Sealwire's own marks", hint="send the values as parameters"
+    )
 
 
 def same(left: Any, right: Any) -> bool:

@@ -30,7 +30,7 @@ class Rule:
 
 def inner(task: Task, node: ast.Node) -> NoReturn:
     """A class that the grammar produces inside others only."""
-    raise Refused(f"{type(node).__name__} is not a statement of its own")
+    raise Refused(f"{type(node).__name__} is not a statement of its own", hint="send a whole statement")
 
 
 RULES: Final[dict[type[ast.Node], Rule]] = {

@@ -21,10 +21,11 @@ DDL: Final = Effect.CATALOG
 DDL_AND_PATH: Final = Effect.CATALOG | Effect.SETTINGS
 """DDL after which the schemas of the search_path that exist, or may be used, may be others."""
 
-# Functions of pg_catalog that run SQL text or read whole tables by name: what they return or compare would be sealed
-# bytes, and their text cannot be rewritten.
+# Functions that run SQL text or read whole tables by name: what they return or compare would be sealed bytes, and their
+# text cannot be rewritten. Those of extensions (dblink, tablefunc, xml2, pg_background, pg_cron) may be in any schema.
 _RUN_TEXT: Final = re.compile(
-    r"(query|table|cursor|schema|database)_to_xml(_?schema)?(_and_xmlschema)?|ts_stat|ts_rewrite|dblink.*|crosstab.*"
+    r"(pg_catalog\.)?((query|table|cursor|schema|database)_to_xml(_?schema)?(_and_xmlschema)?|ts_stat|ts_rewrite)"
+    r"|(.*\.)?(dblink.*|crosstab.*|connectby|xpath_table|pg_background_launch)|cron\.(schedule|alter_job).*"
 )
 # Set in every transaction by pools and frameworks, or reported by ParameterStatus.
 _HARMLESS: Final = frozenset(
@@ -101,12 +102,9 @@ class Task:
         """Raises Refused for a call that runs SQL text or reads a table by name where that may be a sealed one."""
         for call in found.functions:
             name = _name_of(call)
-            if len(name) == 1 or name[0] == "pg_catalog":
-                function = name[-1]
-            else:
+            if not _RUN_TEXT.fullmatch(".".join(name)):
                 continue
-            if not _RUN_TEXT.fullmatch(function):
-                continue
+            function = name[-1]
             inner = mentions(call.args, self.catalog, self.path)
             arguments = call.args or ()
             is_constant = not inner.parameters and all(_is_constant(argument) for argument in arguments)

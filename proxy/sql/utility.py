@@ -225,7 +225,10 @@ def call(task: Task, node: Tree) -> Plan:
     """CALL: procedures take plaintext; what they do inside is refused when they are created."""
     found = task.mentions(node)
     if (relation := task.sealed_mention(found)) is not None:
-        raise Refused(f'"{relation.qualified}" has sealed columns and cannot be an argument of CALL')
+        raise Refused(
+            f'"{relation.qualified}" has sealed columns and cannot be an argument of CALL',
+            hint="select the values first, and send them as arguments",
+        )
     return task.forward()
 
 

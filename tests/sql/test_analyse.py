@@ -179,6 +179,11 @@ def test_a_policy_column_that_is_not_sealed_yet_is_refused(text: str) -> None:
         "SELECT query_to_xml($1, true, false, '')",
         "SELECT database_to_xml(true, false, '')",
         "SELECT * FROM ts_stat('SELECT notes FROM customers')",
+        "SELECT pg_catalog.query_to_xml('SELECT * FROM customers', true, false, '')",
+        "SELECT * FROM extensions.dblink('dbname=shop', 'DELETE FROM customers') AS t(a text)",
+        "SELECT public.dblink_exec('dbname=shop', $1)",
+        "SELECT * FROM connectby('customers', 'id', 'email', 'x', 0) AS t(a text)",
+        "SELECT cron.schedule('nightly', '0 3 * * *', $$DELETE FROM customers WHERE email = 'x'$$)",
     ],
 )
 def test_ways_around_the_analysis_are_refused(text: str) -> None:
@@ -187,6 +192,8 @@ def test_ways_around_the_analysis_are_refused(text: str) -> None:
 
 def test_text_that_runs_on_plain_tables_passes() -> None:
     assert plan("SELECT query_to_xml('SELECT * FROM plain', true, false, '')").template is None
+    assert plan("SELECT cron.schedule('nightly', '0 3 * * *', 'DELETE FROM plain')").template is None
+    assert plan("SELECT app.query_to_xml($1), schedule($2)").template is None
 
 
 @pytest.mark.parametrize("view", ["shown", "shown_again"])

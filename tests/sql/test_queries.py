@@ -19,7 +19,7 @@ from proxy.sql.conversions import BOOLEAN
 from proxy.sql.expressions import analyse_expression
 from proxy.sql.flow import Plain, Slot
 from proxy.sql.meeting import array_elements
-from proxy.sql.operators import split_pattern
+from proxy.sql.patterns import split_pattern
 from proxy.sql.plan import ServerParam, Use
 from proxy.sql.queries import analyse_query
 from proxy.sql.scopes import scope_of_relation

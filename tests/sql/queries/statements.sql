@@ -465,3 +465,6 @@ select id from customers where id = 2 and nick like 'a%' or nick not like 'a%' o
 select id from customers where not (nick like 'a%' and id > 1) and (nick not like 'a%' or nick not like 'x%' or active)
 select id from customers where nick like '%' and email like '%%' order by id
 select id from customers where nick not like '%' or email not like '%'
+select id from customers where nick like $1 and email like $2 and nick not like $1 || '%'
+select id from customers where email::text like $1::text and nick like $2::varchar || '%' and id = $3
+select id from customers where name = $1 or nick like $1 || '%'

@@ -35,7 +35,7 @@ def copy(task: Task, node: Tree) -> Plan:
 def _copy_query(task: Task, node: Tree) -> Plan:
     columns = utility.analysed(task, node.query)
     if columns is None:
-        return task.forward()
+        return task.plain(node)
     results = openings(columns)
     if results is None:
         return task.plan(node)

@@ -13,7 +13,7 @@ from typing import Final
 from pglast import ast, enums
 
 from proxy.errors import Refused
-from proxy.sql import ddl_derived
+from proxy.sql import ddl_derived, introspection
 from proxy.sql.changes import analyse_change
 from proxy.sql.context import BYTEA, BYTEA_ARRAY
 from proxy.sql.conversions import type_of_name
@@ -63,6 +63,7 @@ def analysed(task: Task, node: Tree) -> Columns | None:
                 position=place(name.location),
             )
     if task.sealed_mention(found) is None:
+        introspection.disguise(task, node, found)
         return None
     for _, relation in found.relations:
         if relation.kind in ("r", "p", "f") and task.carries(relation):
@@ -77,6 +78,7 @@ def analysed(task: Task, node: Tree) -> Columns | None:
                 hint="use the search_path that the view was made with",
                 position=place(place_of.location),
             )
+    introspection.disguise(task, node, found)
     return columns
 
 
@@ -92,7 +94,7 @@ def query(task: Task, node: Tree) -> Plan:
 def change(task: Task, node: Tree) -> Plan:
     """INSERT, UPDATE, DELETE, MERGE."""
     columns = analysed(task, node)
-    return task.forward() if columns is None else task.plan(node, results=openings(columns))
+    return task.plain(node) if columns is None else task.plan(node, results=openings(columns))
 
 
 def explain(task: Task, node: Tree) -> Plan:
@@ -128,7 +130,8 @@ def prepare(task: Task, node: Tree) -> Plan:
     inner_effects, task.effects = task.effects, Effect.NONE
     known = tuple(0 if oid == _OTHER_OID else oid for oid in types)
     if columns is None:
-        return task.forward(prepares=Preparation(node.name, known, Plan(effects=inner_effects, tag=task.tag)))
+        inner = Plan(effects=inner_effects, tag=_inner_tag(node.query))
+        return replace(task.plain(node), prepares=Preparation(node.name, known, inner))
     params = task.context.finish_params()
     if params is not None:
         node.argtypes = tuple(_server_type(param, node.argtypes or ()) for param in params)
@@ -162,7 +165,7 @@ def declare(task: Task, node: Tree) -> Plan:
     """DECLARE: its query may have parameters, as far as it is sent by the extended protocol."""
     columns = analysed(task, node.query)
     results = None if columns is None else openings(columns)
-    plan = task.forward() if columns is None else task.plan(node)
+    plan = task.plain(node) if columns is None else task.plan(node)
     options = node.options or 0
     cursor = Cursor(
         node.portalname,

@@ -83,6 +83,7 @@ def complete(plan: Plan, prepared: Plan, count: int) -> Plan:
         params=None,
         results=prepared.results if execute.use is ExecuteUse.RUN else None,
         effects=prepared.effects | plan.effects,
+        explains=plan.explains or prepared.explains,
         tag=prepared.tag if execute.use is ExecuteUse.RUN else plan.tag,
     )
 

@@ -99,6 +99,10 @@ def change(task: Task, node: Tree) -> Plan:
 
 def explain(task: Task, node: Tree) -> Plan:
     """EXPLAIN [ANALYZE]: its own result is plain text, whatever the inner statement returns."""
+    return replace(_explained(task, node), explains=bool(task.policy))
+
+
+def _explained(task: Task, node: Tree) -> Plan:
     inner = node.query
     if isinstance(inner, ast.ExecuteStmt):
         return task.forward(executes=execution(task, inner, node, ExecuteUse.EXPLAIN))

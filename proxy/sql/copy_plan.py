@@ -51,6 +51,7 @@ def _copy_query(task: Task, node: Tree) -> Plan:
 
 def _copy_table(task: Task, node: Tree) -> Plan:
     relation = require_relation(task, node.relation)
+    task.refuse_declared(task.mentions(node), "the WHERE of COPY")
     if not task.carries(relation):
         return task.forward()
     if relation.kind not in ("r", "p", "f"):

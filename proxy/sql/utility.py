@@ -19,9 +19,11 @@ from proxy.sql.context import BYTEA, BYTEA_ARRAY
 from proxy.sql.conversions import type_of_name
 from proxy.sql.ddl_columns import refuse_unlisted
 from proxy.sql.execution import execution
-from proxy.sql.flow import Columns
+from proxy.sql.expressions import analyse_expression
+from proxy.sql.flow import Columns, Row, Slot
 from proxy.sql.plan import Cursor, Effect, ExecuteUse, Plan, Preparation, ServerParam
 from proxy.sql.queries import analyse_query, openings
+from proxy.sql.scopes import Scope
 from proxy.sql.survey import Tree
 from proxy.sql.task import DDL_AND_PATH, Task, matters, place
 
@@ -62,7 +64,7 @@ def analysed(task: Task, node: Tree) -> Columns | None:
                 hint="select or assign its columns one by one",
                 position=place(name.location),
             )
-    if task.sealed_mention(found) is None:
+    if task.sealed_mention(found) is None and not task.calls_declared(found):
         introspection.disguise(task, node, found)
         return None
     for _, relation in found.relations:
@@ -229,11 +231,15 @@ def discard(task: Task, node: Tree) -> Plan:
 
 
 def call(task: Task, node: Tree) -> Plan:
-    """CALL: procedures take plaintext; what they do inside is refused when they are created."""
+    """CALL: procedures take plaintext, but for declared ones; what they do inside is refused when they are created."""
     found = task.mentions(node)
     if (relation := task.sealed_mention(found)) is not None:
         raise Refused(f'"{relation.qualified}" has sealed columns and cannot be an argument of CALL')
-    return task.forward()
+    if not task.calls_declared(found):
+        return task.forward()
+    flow = analyse_expression(task.context, Slot(node, "funccall"), Scope())
+    fields: Columns = list(flow.fields) if isinstance(flow, Row) else [("", flow)]
+    return task.plan(node, results=openings(fields))
 
 
 def do(task: Task, node: Tree) -> Plan:
@@ -241,7 +247,7 @@ def do(task: Task, node: Tree) -> Plan:
     texts = [item.arg.sval or "" for item in node.args if isinstance(item.arg, ast.String)]
     if (name := task.names_sealed(texts)) is not None:
         raise Refused(
-            f'a DO block cannot name "{name}", which has sealed columns: its text cannot be rewritten',
+            f'a DO block cannot name "{name}", which takes or has sealed values: its text cannot be rewritten',
             hint="run its statements one by one from the application",
         )
     return task.forward()

@@ -58,6 +58,24 @@ class SealedColumn:
         return {Scheme.RANDOM: "none", Scheme.EQUALITY: "equality", Scheme.ORDER: "order"}[self.scheme]
 
 
+Places = tuple[tuple[str, str], ...]
+"""(name, "plain" or schema.table.column) of each argument, or of each column of a result, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredFunction:
+    """A function or procedure of the server that takes or returns sealed values."""
+
+    database: str
+    """Name of the database, or "*"."""
+    schema: str
+    name: str
+    arguments: Places = ()
+    result: str | Places = "plain"
+    """One value, or the columns of its rows."""
+    line: int = field(default=0, compare=False)
+
+
 @dataclass(frozen=True, slots=True)
 class DatabasePolicy:
     """The sealed columns of one database, "*" entries included."""
@@ -65,6 +83,8 @@ class DatabasePolicy:
     database: str
     tables: Mapping[tuple[str, str], Mapping[str, SealedColumn]] = field(default_factory=lambda: MappingProxyType({}))
     """(schema, table) -> column name -> column."""
+    functions: Mapping[tuple[str, str], DeclaredFunction] = field(default_factory=lambda: MappingProxyType({}))
+    """(schema, function) -> what it takes and returns."""
 
     def __bool__(self) -> bool:
         return bool(self.tables)
@@ -75,6 +95,12 @@ class DatabasePolicy:
     def column(self, schema: str, table: str, column: str) -> SealedColumn | None:
         return self.table(schema, table).get(column)
 
+    def named(self, name: str) -> SealedColumn | None:
+        """The column of this name, schema.table.column; None for "plain"."""
+        schema, _, rest = name.partition(".")
+        table, _, column = rest.partition(".")
+        return self.column(schema, table, column)
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -82,6 +108,7 @@ class Policy:
 
     columns: tuple[SealedColumn, ...] = ()
     path: Path | None = None
+    functions: tuple[DeclaredFunction, ...] = ()
 
     def for_database(self, database: str) -> DatabasePolicy:
         """The policy of one database: its own entries and those of "*"; an entry of its own wins."""
@@ -90,7 +117,14 @@ class Policy:
             for column in self.columns:
                 if column.database == wanted:
                     tables.setdefault((column.schema, column.table), {})[column.column] = column
-        return DatabasePolicy(database, MappingProxyType({k: MappingProxyType(v) for k, v in tables.items()}))
+        functions = {
+            (function.schema, function.name): function
+            for wanted in ("*", database)
+            for function in self.functions
+            if function.database == wanted
+        }
+        frozen = MappingProxyType({k: MappingProxyType(v) for k, v in tables.items()})
+        return DatabasePolicy(database, frozen, MappingProxyType(functions))
 
 
 TlsMode = Literal["disable", "prefer", "require"]

@@ -39,6 +39,10 @@ class Entry:
     def is_null(self) -> bool:
         return self.node is None or (isinstance(self.node, yaml.ScalarNode) and self.node.tag == _NULL)
 
+    @property
+    def is_mapping(self) -> bool:
+        return isinstance(self.node, yaml.MappingNode)
+
     def mapping(self, expected: str) -> dict[str, Entry]:
         """The entries below, by their key as it is written; nothing at all is an empty mapping.
 

@@ -2,6 +2,8 @@
 
     database -> schema.table -> column -> {type, search, join, id, max_length, pending, keyset}
 
+Beside the tables of a database may stand `functions` (`proxy.config.functions`).
+
 `keyset` may also stand beside the tables of a database and beside the columns of a table, for all below. Where it is
 text there, it is that; where it is a mapping, it is a column of that name.
 
@@ -17,7 +19,8 @@ from typing import Final
 
 import yaml
 
-from proxy.config.model import DEFAULT_KEYSET, Policy, Scheme, SealedColumn
+from proxy.config.functions import FUNCTIONS, load_functions
+from proxy.config.model import DEFAULT_KEYSET, DeclaredFunction, Policy, Scheme, SealedColumn
 from proxy.config.nodes import Entry, read_document, require_known, suggestion
 from proxy.pgtypes import Family, SqlType, parse_type
 
@@ -48,11 +51,14 @@ def load_policy(path: Path, keysets: Collection[str] | None = None) -> Policy:
     be compared.
     """
     columns: dict[str, list[tuple[SealedColumn, str, Entry]]] = {}
+    functions: dict[str, Entry] = {}
     for database, tables in read_document(path).mapping("a mapping: database -> schema.table -> column").items():
         if database != ANY_DATABASE:
             _require_identifier(database, "database", tables)
         entries = columns.setdefault(database, [])
         bodies, outer = _keyset(tables.mapping("a mapping: schema.table -> column"), "", keysets)
+        if FUNCTIONS in bodies:
+            functions[database] = bodies.pop(FUNCTIONS)
         for table, body in bodies.items():
             schema, name = _split(table, body)
             listed, inner = _keyset(body.mapping("a mapping: column -> {type: ...}"), outer, keysets)
@@ -60,7 +66,11 @@ def load_policy(path: Path, keysets: Collection[str] | None = None) -> Policy:
                 entries.append(_column(database, schema, name, column, attributes, inner, keysets))
     for database in columns or {}:
         _require_consistent(database, columns)
-    return Policy(tuple(column for entries in columns.values() for column, _, _ in entries), path)
+    declared: list[DeclaredFunction] = []
+    for database, entry in functions.items():
+        in_force = {column.name: column for at in (ANY_DATABASE, database) for column, _, _ in columns.get(at, ())}
+        declared += load_functions(database, entry, in_force)
+    return Policy(tuple(column for entries in columns.values() for column, _, _ in entries), path, tuple(declared))
 
 
 def _keyset(entries: dict[str, Entry], outer: str, known: Collection[str] | None) -> tuple[dict[str, Entry], str]:

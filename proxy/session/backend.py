@@ -15,6 +15,7 @@ from proxy.pgtypes import BYTEA_OID
 from proxy.session import rewriting
 from proxy.session.conversation import Conversation, Copy, Expectation, Portal
 from proxy.session.copying import CopyTransform
+from proxy.session.explaining import blanked
 from proxy.session.refusals import POISON_SQLSTATE, SYNTAX_ERROR, plan_changed, redact, refusal
 from proxy.session.values import BYTEA_ARRAY_OID, Convert, opening_function, opens_elements
 from proxy.sql.plan import Plan
@@ -69,7 +70,7 @@ class Backend:
         if head is not None and not c.muted and head[0] in (Kind.EXECUTE, Kind.QUERY):
             expectation = head[1]
             plan = expectation.plan
-            passing = plan is not None and plan.results is None and plan.copy is None
+            passing = plan is not None and plan.results is None and plan.copy is None and not plan.explains
         if passing is not self._passing:
             self._passing = passing
             c.server.set_passing("Dd", passing=passing)
@@ -347,7 +348,7 @@ class Backend:
             raise ProtocolViolation("unexpected server message 'D'")
         results = plan.results
         if results is None:
-            return [None] * count
+            return [blanked if plan.explains else None] * count
         given = expectation.formats if kind is Kind.QUERY or expectation.portal is None else expectation.portal.formats
         formats = spread_formats(given, count)
         if formats is None or len(results) != count:

@@ -7,6 +7,10 @@ their tree.
 
 from __future__ import annotations
 
+from typing import Final
+
+from pglast import ast
+
 from proxy.config import DatabasePolicy
 from proxy.errors import Refused
 from proxy.sql.catalog import Catalog, SearchPath
@@ -14,6 +18,20 @@ from proxy.sql.parsing import Parsed, parse, too_deep
 from proxy.sql.plan import Failure, Plan, Statement
 from proxy.sql.rules import RULES
 from proxy.sql.task import DDL_AND_PATH, Task
+
+# What may call a declared function; EXECUTE and what makes tables are looked at where they are handled.
+_CALLING: Final = (
+    ast.SelectStmt,
+    ast.InsertStmt,
+    ast.UpdateStmt,
+    ast.DeleteStmt,
+    ast.MergeStmt,
+    ast.CallStmt,
+    ast.ExplainStmt,
+    ast.PrepareStmt,
+    ast.DeclareCursorStmt,
+    ast.CopyStmt,
+)
 
 
 def analyse(
@@ -68,6 +86,8 @@ def _plan(
 ) -> Plan:
     extent = parsed.start, parsed.end
     task = Task(text, parsed.node, catalog=catalog, path=path, policy=policy, param_types=param_types, extent=extent)
+    if policy.functions and not isinstance(parsed.node, _CALLING):
+        task.refuse_declared(task.mentions(), "this statement")
     rule = RULES.get(type(parsed.node))
     if rule is None:
         return _unlisted(task)

@@ -14,6 +14,7 @@ from proxy.sql import refusals
 from proxy.sql.catalog import SEALED_SCHEMA
 from proxy.sql.context import Context
 from proxy.sql.conversions import BIGINT, INTEGER
+from proxy.sql.declared import declared, declared_call
 from proxy.sql.dispatch import each, expression, handles, plain
 from proxy.sql.flow import PLAIN, Flow, Plain, Row, Sealed, Slot
 from proxy.sql.meeting import OPERATORS, current, require, unify, use_as_plain
@@ -42,6 +43,8 @@ class Call:
 @handles(ast.FuncCall)
 def function_call(ctx: Context, node: ast.FuncCall, slot: Slot, scope: Scope) -> Flow:
     position = ctx.position(node.location)
+    if (function := declared(ctx.policy, ctx.path, node)) is not None:
+        return declared_call(ctx, node, function, scope)
     name, is_builtin = _name(ctx, node)
     args = each(ctx, node, "args", scope)
     if node.agg_filter is not None:

@@ -35,7 +35,7 @@ def copy(task: Task, node: Tree) -> Plan:
 def _copy_query(task: Task, node: Tree) -> Plan:
     columns = utility.analysed(task, node.query)
     if columns is None:
-        return task.forward()
+        return task.plain(node)
     results = openings(columns)
     if results is None:
         return task.plan(node)
@@ -54,6 +54,7 @@ def _copy_query(task: Task, node: Tree) -> Plan:
 
 def _copy_table(task: Task, node: Tree) -> Plan:
     relation = require_relation(task, node.relation)
+    task.refuse_declared(task.mentions(node), "the WHERE of COPY")
     if not task.carries(relation):
         return task.forward()
     if relation.kind not in ("r", "p", "f"):

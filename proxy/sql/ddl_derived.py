@@ -49,6 +49,7 @@ def _derive(task: Task, query: Tree, into: Tree, whole: Tree, is_view: bool) -> 
     task.require_known(found)
     if task.policy:
         task.refuse_text_runners(found)
+    task.refuse_declared(found, "a statement that makes a table or view")
     if not any(not column.pending for column in table.policy.values()) and task.sealed_mention(found) is None:
         return task.forward()
     columns = analyse_query(task.context, query)

@@ -25,7 +25,7 @@ _SELECT = "SELECT "
 
 def execution(task: Task, node: Tree, whole: Tree, use: ExecuteUse) -> Execution:
     """The arguments of an ExecuteStmt; `whole` is the statement around it, None where it is never rewritten."""
-    task.mentions(node)  # for the effects of set_config()
+    task.refuse_declared(task.mentions(node), "the arguments of EXECUTE")
     params = node.params or ()
     if not params or whole is None:
         return Execution(node.name, tuple(Argument(None, None) for _ in params), use=use)
@@ -86,6 +86,7 @@ def complete(plan: Plan, prepared: Plan, count: int) -> Plan:
         params=None,
         results=prepared.results if execute.use is ExecuteUse.RUN else None,
         effects=prepared.effects | plan.effects,
+        explains=plan.explains or prepared.explains,
         tag=prepared.tag if execute.use is ExecuteUse.RUN else plan.tag,
     )
 

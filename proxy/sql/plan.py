@@ -220,6 +220,8 @@ class Plan:
     """DEALLOCATE of one prepared statement, of SQL or of the protocol."""
     closes: str | None = None
     """CLOSE of one cursor or portal."""
+    explains: bool = False
+    """EXPLAIN: its rows are text, in which sealed literals are printed."""
     tag: str = ""
     """First word(s) of the command, as in its CommandComplete tag: SELECT, INSERT, CREATE TABLE. For logs."""
 

@@ -14,8 +14,9 @@ from proxy.sql import ctes, refusals, views
 from proxy.sql.catalog import Relation
 from proxy.sql.context import Context
 from proxy.sql.conversions import common_type
+from proxy.sql.declared import declared, declared_call
 from proxy.sql.dispatch import STATEMENTS, children, plain
-from proxy.sql.flow import PLAIN, Columns, Flow, Opaque, Open, Plain, Sealed, Slot, fixed
+from proxy.sql.flow import PLAIN, Columns, Flow, Opaque, Open, Plain, Row, Sealed, Slot, fixed
 from proxy.sql.meeting import compare, current, width
 from proxy.sql.scopes import Entry, Item, JoinItem, ListItem, RelationItem, Scope
 from proxy.sql.terms import condition
@@ -131,6 +132,16 @@ def _function(ctx: Context, node: ast.RangeFunction, scope: Scope) -> Item:
     alias: ast.Alias | None = node.alias
     functions: Any = node.functions or ()
     for index, (call, definitions) in enumerate(functions):
+        if isinstance(call, ast.FuncCall) and (function := declared(ctx.policy, ctx.path, call)) is not None:
+            if definitions or node.coldeflist:
+                raise refusals.unsupported("a column definition list of a declared function", None)
+            flow = declared_call(ctx, call, function, scope)
+            if isinstance(flow, Row) or flow != PLAIN:
+                called = alias.aliasname if alias is not None and len(functions) == 1 else function.name
+                columns.extend(flow.fields if isinstance(flow, Row) else [(called or "", flow)])
+            else:
+                columns.append(("", Opaque()))
+            continue
         plain(ctx, Slot(node, "functions", index, 0), scope, "passed to a function in FROM")
         named = definitions or (node.coldeflist if len(functions) == 1 else None)
         if named:

@@ -12,6 +12,7 @@ from proxy.config import DatabasePolicy
 from proxy.errors import Refused
 from proxy.sql.catalog import Catalog, Relation, SearchPath
 from proxy.sql.context import Context
+from proxy.sql.declared import declared
 from proxy.sql.plan import CopyPlan, Effect, Opening, Plan, ServerParam
 from proxy.sql.rewrite import render
 from proxy.sql.splicing import splice
@@ -88,6 +89,19 @@ class Task:
                 return relation
         return None
 
+    def calls_declared(self, found: Mentions) -> bool:
+        """True where a function of the policy is called."""
+        functions = self.policy.functions
+        return bool(functions) and any(declared(self.policy, self.path, call) for call in found.functions)
+
+    def refuse_declared(self, found: Mentions, construct: str) -> None:
+        """Raises Refused where a function of the policy is called, whose arguments could not be sealed here."""
+        if self.calls_declared(found):
+            raise Refused(
+                f"a function that is declared in columns.yaml cannot be called in {construct}",
+                hint="call it in a SELECT, INSERT, UPDATE, DELETE, MERGE or CALL",
+            )
+
     def carries(self, relation: Relation) -> bool:
         return bool(self.policy) and self.carriers.carries(relation)
 
@@ -116,7 +130,8 @@ class Task:
                 )
 
     def names_sealed(self, texts: Iterable[str]) -> str | None:
-        """The name of a relation with sealed columns that occurs as a word in one of the texts, whatever its schema.
+        """The name of a relation with sealed columns, or of a declared function, that occurs as a word in one of the
+        texts, whatever its schema.
 
         The words of a text in single quotes count too (EXECUTE 'SELECT ...'), and case does not matter.
         """
@@ -132,6 +147,9 @@ class Task:
         for _, table in self.policy.tables:
             if occurs(table) and not self._is_pending_only(table):
                 return table
+        for _, function in self.policy.functions:
+            if occurs(function):
+                return function
         for relation in self.catalog:
             if not relation.is_system and occurs(relation.name) and self.carriers.carries(relation):
                 return relation.name
@@ -184,6 +202,15 @@ class Task:
             tables=frozenset(context.tables - {0}),  # 0: a table that is only being defined
             tag=self.tag,
         )
+
+    def plain(self, node: Tree) -> Plan:
+        """A statement that touches nothing sealed: rewritten where that could be done, or else its own bytes."""
+        if not self.context.edited:
+            return self.forward()
+        try:
+            return self.plan(node)
+        except Refused:
+            return self.forward()
 
     def forward(self, **more: Any) -> Plan:
         """The client's own bytes."""

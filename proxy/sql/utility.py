@@ -13,15 +13,17 @@ from typing import Final
 from pglast import ast, enums
 
 from proxy.errors import Refused
-from proxy.sql import ddl_derived
+from proxy.sql import ddl_derived, introspection
 from proxy.sql.changes import analyse_change
 from proxy.sql.context import BYTEA, BYTEA_ARRAY
 from proxy.sql.conversions import type_of_name
 from proxy.sql.ddl_columns import refuse_unlisted
 from proxy.sql.execution import execution
-from proxy.sql.flow import Columns
+from proxy.sql.expressions import analyse_expression
+from proxy.sql.flow import Columns, Row, Slot
 from proxy.sql.plan import Cursor, Effect, ExecuteUse, Plan, Preparation, ServerParam
 from proxy.sql.queries import analyse_query, openings
+from proxy.sql.scopes import Scope
 from proxy.sql.survey import Tree
 from proxy.sql.task import DDL_AND_PATH, Task, matters, place
 
@@ -62,7 +64,8 @@ def analysed(task: Task, node: Tree) -> Columns | None:
                 hint="select or assign its columns one by one",
                 position=place(name.location),
             )
-    if task.sealed_mention(found) is None:
+    if task.sealed_mention(found) is None and not task.calls_declared(found):
+        introspection.disguise(task, node, found)
         return None
     for _, relation in found.relations:
         if relation.kind in ("r", "p", "f") and task.carries(relation):
@@ -77,6 +80,7 @@ def analysed(task: Task, node: Tree) -> Columns | None:
                 hint="use the search_path that the view was made with",
                 position=place(place_of.location),
             )
+    introspection.disguise(task, node, found)
     return columns
 
 
@@ -92,11 +96,15 @@ def query(task: Task, node: Tree) -> Plan:
 def change(task: Task, node: Tree) -> Plan:
     """INSERT, UPDATE, DELETE, MERGE."""
     columns = analysed(task, node)
-    return task.forward() if columns is None else task.plan(node, results=openings(columns))
+    return task.plain(node) if columns is None else task.plan(node, results=openings(columns))
 
 
 def explain(task: Task, node: Tree) -> Plan:
     """EXPLAIN [ANALYZE]: its own result is plain text, whatever the inner statement returns."""
+    return replace(_explained(task, node), explains=bool(task.policy))
+
+
+def _explained(task: Task, node: Tree) -> Plan:
     inner = node.query
     if isinstance(inner, ast.ExecuteStmt):
         return task.forward(executes=execution(task, inner, node, ExecuteUse.EXPLAIN))
@@ -128,7 +136,8 @@ def prepare(task: Task, node: Tree) -> Plan:
     inner_effects, task.effects = task.effects, Effect.NONE
     known = tuple(0 if oid == _OTHER_OID else oid for oid in types)
     if columns is None:
-        return task.forward(prepares=Preparation(node.name, known, Plan(effects=inner_effects, tag=task.tag)))
+        inner = Plan(effects=inner_effects, tag=_inner_tag(node.query))
+        return replace(task.plain(node), prepares=Preparation(node.name, known, inner))
     params = task.context.finish()
     if params is not None:
         node.argtypes = tuple(_server_type(param, node.argtypes or ()) for param in params)
@@ -162,7 +171,7 @@ def declare(task: Task, node: Tree) -> Plan:
     """DECLARE: its query may have parameters, as far as it is sent by the extended protocol."""
     columns = analysed(task, node.query)
     results = None if columns is None else openings(columns)
-    plan = task.forward() if columns is None else task.plan(node)
+    plan = task.plain(node) if columns is None else task.plan(node)
     options = node.options or 0
     cursor = Cursor(
         node.portalname,
@@ -222,14 +231,18 @@ def discard(task: Task, node: Tree) -> Plan:
 
 
 def call(task: Task, node: Tree) -> Plan:
-    """CALL: procedures take plaintext; what they do inside is refused when they are created."""
+    """CALL: procedures take plaintext, but for declared ones; what they do inside is refused when they are created."""
     found = task.mentions(node)
     if (relation := task.sealed_mention(found)) is not None:
         raise Refused(
             f'"{relation.qualified}" has sealed columns and cannot be an argument of CALL',
             hint="select the values first, and send them as arguments",
         )
-    return task.forward()
+    if not task.calls_declared(found):
+        return task.forward()
+    flow = analyse_expression(task.context, Slot(node, "funccall"), Scope())
+    fields: Columns = list(flow.fields) if isinstance(flow, Row) else [("", flow)]
+    return task.plan(node, results=openings(fields))
 
 
 def do(task: Task, node: Tree) -> Plan:
@@ -237,7 +250,7 @@ def do(task: Task, node: Tree) -> Plan:
     texts = [item.arg.sval or "" for item in node.args if isinstance(item.arg, ast.String)]
     if (name := task.names_sealed(texts)) is not None:
         raise Refused(
-            f'a DO block cannot name "{name}", which has sealed columns: its text cannot be rewritten',
+            f'a DO block cannot name "{name}", which takes or has sealed values: its text cannot be rewritten',
             hint="run its statements one by one from the application",
         )
     return task.forward()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from proxy.config import load_config, load_policy
+from proxy.config.functions import FUNCTION_KEYS
 from proxy.config.policy import _KEYS
 from proxy.config.process import _SECTIONS, _TOP
 from proxy.ops.schema import SCHEMA_VERSION
@@ -19,7 +20,7 @@ REFERENCE = (ROOT / "docs" / "configuration.md").read_text()
 
 def test_every_key_of_both_files_stands_in_the_reference() -> None:
     keys = [f"`{section}.{key}`" for section, readers in _SECTIONS.items() for key in readers]
-    keys += [f"| `{key}` |" for key in (*_TOP, *_KEYS)]
+    keys += [f"| `{key}` |" for key in (*_TOP, *_KEYS, *FUNCTION_KEYS)]
     assert [key for key in keys if key not in REFERENCE] == []
 
 

@@ -14,7 +14,6 @@ from proxy.sql.plan import Plan
 from proxy.sql.survey import Tree
 from proxy.sql.task import Task
 
-
 _PATTERNS: Final = frozenset({"text_pattern_ops", "varchar_pattern_ops", "bpchar_pattern_ops"})
 
 

@@ -99,16 +99,19 @@ class Harness:
         timeout: float = 120,
     ) -> subprocess.CompletedProcess[str]:
         """Runs a program to its end; what it wrote is part of the failure."""
-        done = subprocess.run(
-            [str(part) for part in command],
-            cwd=cwd,
-            input=stdin,
-            env=self.environment | dict(environment or {}),
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [str(part) for part in command],
+                cwd=cwd,
+                input=stdin,
+                env=self.environment | dict(environment or {}),
+                capture_output=True,
+                text=True,
+                timeout=timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as stuck:
+            pytest.fail(f"{command[0]} did not end in {timeout} s\n{stuck.stdout!r}\n{stuck.stderr!r}", pytrace=False)
         for line in done.stdout.splitlines():
             if line.startswith("client: "):
                 VERSIONS[self.test] = line.removeprefix("client: ")

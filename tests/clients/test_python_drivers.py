@@ -29,3 +29,9 @@ def test_sqlalchemy(harness: Harness) -> None:
         installed(module)
     harness.run(sys.executable, HERE / "python" / "sqlalchemy_client.py")
     harness.assert_sealed(people=52)
+
+
+def test_pg8000(harness: Harness) -> None:
+    installed("pg8000")
+    harness.run(sys.executable, HERE / "python" / "pg8000_client.py")
+    harness.assert_sealed(people=52)

@@ -39,7 +39,8 @@ people = Person.objects
 people.create(**ADA)
 Person(id=2, name="Grace Canary-Hopper", email="grace.canary@mail.example", born="1906-12-09", balance="12.50").save()
 stored = people.values().get(email=EMAIL)
-assert stored | {"photo": bytes(stored["photo"])} == ADA
+assert {field: stored[field] for field in ADA} | {"photo": bytes(stored["photo"])} == ADA
+assert stored["nickname"] == ""
 
 # Equality, ranges, order, aggregates.
 assert list(people.filter(born__range=("1815-12-10", "1950-01-01")).order_by("-born").values_list("id", flat=True)) == [
@@ -75,7 +76,7 @@ people.bulk_create([Person(id=n, email=f"batch{n}.canary@mail.example") for n in
 several = list(people.filter(id__gte=100).order_by("id"))
 for person in several:
     person.born = datetime.date(2000, 1, 1) + datetime.timedelta(person.id)
-people.bulk_update(several, ["born"], batch_size=20)
+    person.save(update_fields=["born"])  # bulk_update writes CASE of values, which is refused for sealed columns
 assert people.filter(born__gt="2000-01-01").count() == 50
 people.bulk_create(
     [Person(id=100, email="batch100.canary@mail.example", visits=1)],
@@ -117,6 +118,7 @@ assert page.status_code == 200
 assert "Ada Canary-Lovelace" in page.text and "20.25" in page.text
 form = {
     "id": 4,
+    "nickname": "Edie",
     "name": "Edith Canary-Lovelace",
     "email": "edith.canary@mail.example",
     "born": "1883-05-05",
@@ -125,10 +127,10 @@ form = {
     "order_set-0-total": "7.77",
 }
 page = client.post("/admin/shop/person/add/", form)
-assert page.status_code == 302, page.text
+assert page.status_code == 302
 assert people.get(email="edith.canary@mail.example").order_set.get().total == Decimal("7.77")
 page = client.post("/admin/shop/person/4/delete/", {"post": "yes"})
-assert page.status_code == 302, page.text
+assert page.status_code == 302
 assert not people.filter(id=4).exists()
 
 driver = connection.Database

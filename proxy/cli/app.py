@@ -15,11 +15,20 @@ import typer
 from proxy import __version__
 from proxy.cli.check import check
 from proxy.cli.demo import demo
+from proxy.cli.explain import explain
 from proxy.cli.init import init
+from proxy.cli.keys import keys_app
+from proxy.cli.reseal import reseal
+from proxy.cli.scan import scan
+from proxy.cli.seal import seal
 from proxy.cli.serve import serve
+from proxy.cli.unseal import unseal
+from proxy.cli.verify import verify
 from proxy.errors import SealwireError
+from proxy.ops.life.fill import Stopped
 
 COULD_NOT: Final = 2
+INTERRUPTED: Final = 130
 
 app = typer.Typer(
     name="sealwire",
@@ -30,7 +39,14 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(init)
 app.command()(check)
+app.command()(explain)
+app.command()(seal)
+app.command()(unseal)
+app.command()(reseal)
+app.command()(verify)
 app.command()(demo)
+app.add_typer(keys_app)
+app.command()(scan)
 
 
 def _show_version(wanted: bool) -> None:
@@ -54,6 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = typer.main.get_command(app)
     try:
         code = command.main(args=arguments, prog_name="sealwire", standalone_mode=False)
+    except Stopped as stopped:
+        _complain(str(stopped))
+        return INTERRUPTED
     except SealwireError as error:
         return _complain(str(error))
     except typer.TyperException as error:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from proxy.cli.options import ConfigFile, Dsn, read_config
 from proxy.config import Config, SealedColumn, load_policy
-from proxy.crypto import Keyring, make_provider
+from proxy.crypto import Keyrings
 from proxy.ops.check import ColumnReport, Finding, Open, Report
 from proxy.ops.check import check as run_check
 from proxy.ops.database import connect
@@ -38,7 +38,7 @@ def check(
 
 
 async def _look(config: Config, dsn: str, samples: int) -> Report:
-    policy = load_policy(config.columns)
+    policy = load_policy(config.columns, config.keysets)
     opener = _opener(config) if samples else _no_keys
     async with connect(dsn) as connection:
         database = await connection.fetchval("SELECT pg_catalog.current_database()")
@@ -46,8 +46,8 @@ async def _look(config: Config, dsn: str, samples: int) -> Report:
 
 
 def _opener(config: Config) -> Callable[[SealedColumn], Open]:
-    keyring = Keyring.load(config.keys.keyring, make_provider(config.keys))
-    return lambda column: keyring.sealer(column).open
+    keyrings = Keyrings.load(config)
+    return lambda column: keyrings.sealer(column).open
 
 
 def _no_keys(column: SealedColumn) -> Open:

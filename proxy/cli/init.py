@@ -14,8 +14,9 @@ from proxy.ops.schema import SCHEMA_VERSION, install
 
 def init(config: ConfigFile, dsn: OptionalDsn = None) -> int:
     """Make master key and keyring where missing; with --dsn, install the schema sealwire. Overwrites nothing."""
-    for line in prepare_keys(read_config(config).keys):
-        typer.echo(line)
+    for keys in read_config(config).all_keys.values():
+        for line in prepare_keys(keys):
+            typer.echo(line)
     if dsn is not None:
         typer.echo(asyncio.run(_install(dsn)))
     return 0

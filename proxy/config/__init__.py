@@ -5,6 +5,8 @@
 """
 
 from proxy.config.model import (
+    DEFAULT_KEYSET,
+    PROVIDERS,
     Config,
     DatabasePolicy,
     Keys,
@@ -20,6 +22,8 @@ from proxy.config.policy import load_policy
 from proxy.config.process import load_config
 
 __all__ = [
+    "DEFAULT_KEYSET",
+    "PROVIDERS",
     "Config",
     "DatabasePolicy",
     "Keys",

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Final, Literal
 
 from proxy.pgtypes import SqlType
 
@@ -44,6 +44,8 @@ class SealedColumn:
     """True: while the physical column is not sealed yet, statements see it as plain instead of being refused."""
     line: int = field(default=0, compare=False)
     """Line of the entry in columns.yaml."""
+    keyset: str = ""
+    """Which of `Config.keysets` has its keys; "" is `Config.keys`."""
 
     @property
     def name(self) -> str:
@@ -114,12 +116,29 @@ class Upstream:
     ca: Path | None = None
 
 
+DEFAULT_KEYSET: Final = "default"
+"""How columns.yaml writes the keyset "", where another would hold otherwise."""
+PROVIDERS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "file": "a path",
+        "env": "the name of an environment variable",
+        "aws-kms": "a key ARN, key id or alias/name",
+        "gcp-kms": "projects/P/locations/L/keyRings/R/cryptoKeys/K",
+        "azure-keyvault": "https://VAULT.vault.azure.net/keys/NAME",
+        "vault": "MOUNT/KEY of a transit secrets engine",
+        "pkcs11": "pkcs11:token=LABEL;object=LABEL?module-path=LIBRARY",
+    }
+)
+"""Who can hold a master key -> what `master_key` is then."""
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     keyring: Path
     provider: str = "file"
+    """One of PROVIDERS."""
     master_key: str = "master.key"
-    """A path for the file provider (absolute after loading); a key name or ARN for others."""
+    """A path for the file provider (absolute after loading); for others, see PROVIDERS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,3 +151,10 @@ class Config:
     keys: Keys
     columns: Path
     workers: int = 1
+    keysets: Mapping[str, Keys] = field(default_factory=lambda: MappingProxyType({}))
+    """Name -> keys of their own, for the columns whose entries name it."""
+
+    @property
+    def all_keys(self) -> Mapping[str, Keys]:
+        """`keysets`, and `keys` under the name ""."""
+        return MappingProxyType({"": self.keys, **self.keysets})

@@ -1,6 +1,9 @@
 """columns.yaml -> `Policy`.
 
-    database -> schema.table -> column -> {type, search, join, id, max_length, pending}
+    database -> schema.table -> column -> {type, search, join, id, max_length, pending, keyset}
+
+`keyset` may also stand beside the tables of a database and beside the columns of a table, for all below. Where it is
+text there, it is that; where it is a mapping, it is a column of that name.
 
 What a type can be searched by follows from what its ciphertext can do: equality needs one byte string per value (json
 and jsonb have none, an array's elements are not compared here), order needs a bound on the width of the prefix.
@@ -8,11 +11,14 @@ and jsonb have none, an array's elements are not compared here), order needs a b
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
-from proxy.config.model import Policy, Scheme, SealedColumn
-from proxy.config.nodes import Entry, read_document, require_known
+import yaml
+
+from proxy.config.model import DEFAULT_KEYSET, Policy, Scheme, SealedColumn
+from proxy.config.nodes import Entry, read_document, require_known, suggestion
 from proxy.pgtypes import Family, SqlType, parse_type
 
 ANY_DATABASE: Final = "*"
@@ -21,7 +27,8 @@ MAX_ORDER_DIGITS: Final = 38
 MAX_ORDER_BYTES: Final = 64
 """Highest max_length of an ordered text column, in bytes: each byte of text costs 16 bytes of prefix."""
 
-_KEYS: Final = ("type", "search", "join", "id", "max_length", "pending")
+_KEYS: Final = ("type", "search", "join", "id", "max_length", "pending", "keyset")
+_KEYSET: Final = "keyset"
 _SEARCHES: Final = {"none": Scheme.RANDOM, "equality": Scheme.EQUALITY, "order": Scheme.ORDER}
 _MAX_IDENTIFIER: Final = 63  # NAMEDATALEN - 1, in bytes
 _MAX_ID: Final = 255
@@ -32,8 +39,9 @@ _NO_ORDER: Final = _NO_EQUALITY | {Family.BYTEA}
 _TEXTUAL: Final = frozenset({Family.TEXT, Family.CHAR})
 
 
-def load_policy(path: Path) -> Policy:
-    """The policy in `path`; an empty file is an empty policy.
+def load_policy(path: Path, keysets: Collection[str] | None = None) -> Policy:
+    """The policy in `path`; an empty file is an empty policy. `keysets` are the names that `keyset` may take; without
+    them any is taken, and whoever looks for its keys finds out (`proxy.crypto.Keyrings.sealer`).
 
     Raises ConfigError with file, line and key: unreadable file, unknown key or type, a `search` that the type does not
     support, a key or an id that stands twice, names that PostgreSQL does not have, columns of one join that could not
@@ -44,13 +52,28 @@ def load_policy(path: Path) -> Policy:
         if database != ANY_DATABASE:
             _require_identifier(database, "database", tables)
         entries = columns.setdefault(database, [])
-        for table, body in tables.mapping("a mapping: schema.table -> column").items():
+        bodies, outer = _keyset(tables.mapping("a mapping: schema.table -> column"), "", keysets)
+        for table, body in bodies.items():
             schema, name = _split(table, body)
-            for column, attributes in body.mapping("a mapping: column -> {type: ...}").items():
-                entries.append(_column(database, schema, name, column, attributes))
+            listed, inner = _keyset(body.mapping("a mapping: column -> {type: ...}"), outer, keysets)
+            for column, attributes in listed.items():
+                entries.append(_column(database, schema, name, column, attributes, inner, keysets))
     for database in columns or {}:
         _require_consistent(database, columns)
     return Policy(tuple(column for entries in columns.values() for column, _, _ in entries), path)
+
+
+def _keyset(entries: dict[str, Entry], outer: str, known: Collection[str] | None) -> tuple[dict[str, Entry], str]:
+    """`entries` without their `keyset`, and the keyset that holds for them: theirs, or else `outer`."""
+    entry = entries.get(_KEYSET)
+    if entry is None or isinstance(entry.node, yaml.MappingNode):
+        return entries, outer
+    name = entry.text()
+    if name == DEFAULT_KEYSET:
+        name = ""
+    elif known is not None and name not in known:
+        raise entry.error(f"unknown keyset{suggestion(name, known)}; keysets are made in sealwire.yaml, under keysets")
+    return {key: value for key, value in entries.items() if key != _KEYSET}, name
 
 
 def _split(table: str, entry: Entry) -> tuple[str, str]:
@@ -78,7 +101,9 @@ def _require_identifier(name: str, what: str, entry: Entry) -> None:
         raise entry.error(f"the {what} name has {size} bytes; PostgreSQL's names end at {_MAX_IDENTIFIER}")
 
 
-def _column(database: str, schema: str, table: str, column: str, entry: Entry) -> tuple[SealedColumn, str, Entry]:
+def _column(
+    database: str, schema: str, table: str, column: str, entry: Entry, keyset: str, keysets: Collection[str] | None
+) -> tuple[SealedColumn, str, Entry]:
     """The column, its id, and the entry for errors about both."""
     _require_identifier(column, "column", entry)
     if column in _SYSTEM_COLUMNS:
@@ -117,6 +142,7 @@ def _column(database: str, schema: str, table: str, column: str, entry: Entry) -
         max_length=_max_length(kind, scheme, attributes.get("max_length"), entry),
         pending="pending" in attributes and attributes["pending"].boolean(),
         line=entry.line,
+        keyset=_keyset(attributes, keyset, keysets)[1],
     )
     return sealed, identity, attributes.get("id", entry)
 
@@ -183,6 +209,7 @@ def _require_consistent(database: str, columns: dict[str, list[tuple[SealedColum
             ("search", column.search, first.search),
             ("precision and scale", column.type.precision_scale, first.type.precision_scale),
             ("max_length", column.max_length, first.max_length),
+            ("keyset", column.keyset or DEFAULT_KEYSET, first.keyset or DEFAULT_KEYSET),
         ):
             if mine != its:
                 name = column.domain.removeprefix(_JOIN_PREFIX)

@@ -7,18 +7,21 @@ the file. A variable that starts like a section and names no key is an error, as
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, cast, get_args
 
 import yaml
 
-from proxy.config.model import Config, Keys, Listen, TlsMode, Upstream, UpstreamTlsMode
+from proxy.config.model import DEFAULT_KEYSET, PROVIDERS, Config, Keys, Listen, TlsMode, Upstream, UpstreamTlsMode
 from proxy.config.nodes import Entry, read_document, require_known, suggestion
 from proxy.errors import ConfigError
 
 _PREFIX: Final = "SEALWIRE_"
 _MAX_PORT: Final = 65535
+_KEYSET_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _MAX_WORKERS: Final = 1024  # far above any machine's use; catches a port number in the wrong place
 
 
@@ -42,6 +45,10 @@ def _upstream_tls(entry: Entry) -> str:
     return entry.choice(get_args(UpstreamTlsMode))
 
 
+def _provider(entry: Entry) -> str:
+    return entry.choice(PROVIDERS)
+
+
 def _workers(entry: Entry) -> int:
     return entry.integer(1, _MAX_WORKERS)
 
@@ -50,8 +57,11 @@ _Reader = Callable[[Entry], object]
 _SECTIONS: Final[Mapping[str, Mapping[str, _Reader]]] = {
     "listen": {"host": _text, "port": _port, "tls": _listen_tls, "cert": _path, "key": _path},
     "upstream": {"host": _text, "port": _port, "tls": _upstream_tls, "ca": _path},
-    "keys": {"keyring": _path, "provider": _text, "master_key": _text},
+    "keys": {"keyring": _path, "provider": _provider, "master_key": _text},
 }
+_KEYSETS: Final = "keysets"
+DEFAULT_VARIABLE: Final = "SEALWIRE_MASTER_KEY"
+"""`master_key` of the provider `env`, unless another is named."""
 _TOP: Final[Mapping[str, _Reader]] = {"columns": _path, "workers": _workers}
 
 
@@ -64,17 +74,11 @@ def load_config(path: Path, environ: Mapping[str, str]) -> Config:
     path = Path(os.path.abspath(path))
     root = read_document(path)
     top = root.mapping("a mapping of sections")
-    require_known(top, [*_SECTIONS, *_TOP])
+    require_known(top, [*_SECTIONS, *_TOP, _KEYSETS])
     _require_known_variables(environ)
 
     found = {name: _section(name, top.get(name), path, environ) for name in _SECTIONS}
     _require_files(found)
-    keys = _values(found["keys"], _SECTIONS["keys"])
-    keys.setdefault("keyring", path.parent / "keyring.json")
-    keys.setdefault("master_key", "master.key")
-    if keys.get("provider", "file") == "file":
-        keys["master_key"] = os.path.abspath(path.parent / cast("str", keys["master_key"]))
-
     loose = {name: entry for name, entry in top.items() if name in _TOP}
     loose |= _overrides("", _TOP, path, environ)
     rest = _values(loose, _TOP)
@@ -82,10 +86,47 @@ def load_config(path: Path, environ: Mapping[str, str]) -> Config:
         path=path,
         listen=Listen(**_values(found["listen"], _SECTIONS["listen"])),  # type: ignore[arg-type]  # by _SECTIONS
         upstream=Upstream(**_values(found["upstream"], _SECTIONS["upstream"])),  # type: ignore[arg-type]
-        keys=Keys(**keys),  # type: ignore[arg-type]
+        keys=_keys(found["keys"], path.parent / "keyring.json", path),
         columns=cast("Path", rest.get("columns", path.parent / "columns.yaml")),
         workers=cast("int", rest.get("workers", 1)),
+        keysets=_keysets(top.get(_KEYSETS), path, found["keys"]),
     )
+
+
+def _keys(entries: Mapping[str, Entry], keyring: Path, path: Path) -> Keys:
+    """The section `keys`, or one of `keysets`. `keyring` is the keyring's path unless it is given."""
+    values = _values(entries, _SECTIONS["keys"])
+    provider = cast("str", values.get("provider", "file"))
+    master = cast("str | None", values.get("master_key"))
+    if provider == "file":
+        master = os.path.abspath(path.parent / (master or "master.key"))
+    elif provider == "env":
+        master = master or DEFAULT_VARIABLE
+    elif master is None:
+        raise entries["provider"].error(f"{provider} needs master_key: {PROVIDERS[provider]}")
+    return Keys(cast("Path", values.get("keyring", keyring)), provider, master)
+
+
+def _keysets(entry: Entry | None, path: Path, default: Mapping[str, Entry]) -> Mapping[str, Keys]:
+    """`keysets:`, name -> what stands in `keys`. Each has a keyring of its own: NAME.json unless it is given."""
+    entries = {} if entry is None else entry.mapping("a mapping: name -> keys, as in the section keys")
+    keyrings = {os.path.realpath(_keys(default, path.parent / "keyring.json", path).keyring): "keys"}
+    keysets = {}
+    for name, body in entries.items():
+        if not _KEYSET_NAME.fullmatch(name) or name == DEFAULT_KEYSET:
+            raise body.error('a keyset is named by letters, digits, "-" and "_"; "default" is the section keys')
+        fields = body.mapping(f"a mapping with {', '.join(_SECTIONS['keys'])}")
+        require_known(fields, _SECTIONS["keys"])
+        if not fields:
+            raise body.error("is empty: a keyset names its own provider and master_key")
+        keys = _keys(fields, path.parent / f"{name}.json", path)
+        if keys.provider == "file" and "master_key" not in fields:
+            raise body.error("needs master_key: a keyset has a master key of its own")
+        first = keyrings.setdefault(os.path.realpath(keys.keyring), f"{_KEYSETS}.{name}")
+        if first != f"{_KEYSETS}.{name}":
+            raise body.error(f"has the keyring of {first}; each keyset has its own")
+        keysets[name] = keys
+    return MappingProxyType(keysets)
 
 
 def _section(name: str, entry: Entry | None, path: Path, environ: Mapping[str, str]) -> dict[str, Entry]:

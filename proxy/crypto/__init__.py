@@ -1,7 +1,8 @@
 """Sealing: value format, schemes, keyring, master-key providers. Knows no SQL and no wire."""
 
 from proxy.crypto.format import HEADER_SIZE, build_header, is_sealed, parse_header
-from proxy.crypto.keyring import KeyEntry, Keyring
+from proxy.crypto.keyfile import KeyEntry
+from proxy.crypto.keyring import Keyring, Keyrings
 from proxy.crypto.providers import FileProvider, MasterKeyProvider, make_provider
 from proxy.crypto.schemes import Sealer
 
@@ -10,6 +11,7 @@ __all__ = [
     "FileProvider",
     "KeyEntry",
     "Keyring",
+    "Keyrings",
     "MasterKeyProvider",
     "Sealer",
     "build_header",

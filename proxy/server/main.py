@@ -9,8 +9,8 @@ from typing import Final
 import structlog
 
 from proxy.config import Config, load_policy
-from proxy.crypto import Keyring, make_provider
-from proxy.errors import ConfigError
+from proxy.crypto import Keyrings
+from proxy.errors import ConfigError, KeyringError
 from proxy.server import logs, process, tls
 from proxy.server.edge import Edge
 from proxy.session.session import Session
@@ -23,16 +23,26 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
 class Proxy(Edge):
-    """The edge with real sessions: `async with Proxy(config, shared) as proxy: ... proxy.port`. Raises ConfigError."""
+    """The edge with real sessions: `async with Proxy(config, shared) as proxy: ... proxy.port`. Raises ConfigError.
 
-    def __init__(self, config: Config, shared: Shared, *, sockets: list[socket.socket] | None = None) -> None:
+    `keyrings` are those that `shared` seals with, where a reload is to read them again.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        shared: Shared,
+        *,
+        keyrings: Keyrings | None = None,
+        sockets: list[socket.socket] | None = None,
+    ) -> None:
         super().__init__(config, partial(Session, shared), sockets=sockets)
-        self._reload_policy = partial(reload_policy, config, shared)
+        self._reload = partial(reload, config, shared, keyrings)
 
     async def reload(self) -> bool:
-        """Read columns.yaml and the certificates again. False: something was wrong; it is logged with file and line,
-        and what was in force stays: the policy, the certificates, or both."""
-        return all((self._reload_policy(), self.reload_tls()))
+        """Read keyrings, columns.yaml and the certificates again. False: something was wrong; it is logged with file
+        and line, and what was in force stays of each: keys, policy, certificates."""
+        return all((self._reload(), self.reload_tls()))
 
 
 def serve(config: Config, *, workers: int | None = None, grace: float = GRACE) -> int:
@@ -42,27 +52,37 @@ def serve(config: Config, *, workers: int | None = None, grace: float = GRACE) -
     and the address is found before the first client is served: raises ConfigError, KeyringError.
     """
     logs.configure()
-    policy = load_policy(config.columns)
-    shared = Shared(policy, Keyring.load(config.keys.keyring, make_provider(config.keys)))
+    policy = load_policy(config.columns, config.keysets)
+    keyrings = Keyrings.load(config)
+    shared = Shared(policy, keyrings)
     tls.client_leg_context(config)
     tls.upstream_context(config)
     return process.run(
         config,
-        lambda sockets: Proxy(config, shared, sockets=sockets),
-        partial(reload_policy, config, shared),
+        lambda sockets: Proxy(config, shared, keyrings=keyrings, sockets=sockets),
+        partial(reload, config, shared, keyrings),
         workers=config.workers if workers is None else workers,
         grace=grace,
         sealed_columns=len(policy.columns),
     )
 
 
-def reload_policy(config: Config, shared: Shared) -> bool:
-    """Put columns.yaml as it is now into force. False: it has an error, which is logged; the old policy stays."""
+def reload(config: Config, shared: Shared, keyrings: Keyrings | None) -> bool:
+    """Put keyrings and columns.yaml as they are now into force. False: one of them has an error, which is logged; what
+    was in force of it stays."""
+    keys_read = True
+    if keyrings is not None:
+        try:
+            keyrings.reload(config)
+        except KeyringError as error:
+            _log.error("keys not reloaded, the old ones stay", reason=str(error))
+            keys_read = False
     try:
-        policy = load_policy(config.columns)
+        policy = load_policy(config.columns, config.keysets)
     except ConfigError as error:
         _log.error("columns not reloaded, the old policy stays", reason=str(error))
+        shared.replace_policy(shared.policy)  # prepared statements look at the keys again
         return False
     shared.replace_policy(policy)
     _log.info("columns reloaded", sealed_columns=len(policy.columns))
-    return True
+    return keys_read

@@ -28,12 +28,17 @@ class Authentication:
         self.parameters: dict[str, str] = {}
         self._asked = False
 
-    def client(self, item: Item) -> bytes:
-        """The bytes to forward. Raises ProtocolViolation: nothing but an answer is allowed, and only when asked."""
+    def client(self, item: Item) -> bytes | None:
+        """The bytes to forward; None: too early, PostgreSQL would not read it before it has asked or is ready.
+
+        Raises ProtocolViolation for anything but an answer to what was asked.
+        """
         if isinstance(item, Frame) and item.raw[:1] == b"X":
             return item.raw
-        if not isinstance(item, Frame) or item.raw[:1] != b"p" or not self._asked:
-            raise ProtocolViolation("unexpected message before authentication has ended")
+        if not self._asked:
+            return None
+        if not isinstance(item, Frame) or item.raw[:1] != b"p":
+            raise ProtocolViolation("expected an answer to the authentication request")
         self._asked = False
         return item.raw
 

@@ -296,7 +296,8 @@ class Backend:
 
     def _mapped(self, columns: list[Column], plan: Plan) -> list[Column] | None:
         """The row description for the client; None: it contradicts the plan."""
-        sealed = self._c.planner.basis.snapshot.sealed
+        snapshot = self._c.planner.basis.snapshot
+        sealed, catalog = snapshot.sealed, snapshot.catalog
         if plan.results is None:
             hit = sealed and any((column.table, column.attribute) in sealed for column in columns)
             return None if hit else columns
@@ -310,8 +311,8 @@ class Backend:
                     return None
                 mapped.append(column)
                 continue
-            wanted = BYTEA_ARRAY_OID if opens_elements(opening) else BYTEA_OID
-            if column.type != wanted or (opening.origin is not None and origin != opening.origin):
+            wanted = (BYTEA_ARRAY_OID, catalog.sealed_array_oid) if opens_elements(opening) else (BYTEA_OID,)
+            if column.type not in wanted or (opening.origin is not None and origin != opening.origin):
                 return None
             mapped.append(column._replace(type=opening.type.oid, size=opening.type.size, typmod=opening.type.typmod))
         return mapped

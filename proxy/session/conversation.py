@@ -146,7 +146,8 @@ class Conversation:
         is dropped."""
         self.copy = Copy.NONE
         self.fatal_relayed = False
-        self.closing = False
+        self.leaving = False
+        """The client has sent Terminate."""
 
     @property
     def settings(self) -> Settings:

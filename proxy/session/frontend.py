@@ -76,12 +76,12 @@ class Frontend:
             c.to_server.append(item)
             return True
         kind = chr(item.type)
-        if kind == "X":
-            c.to_server.append(messages.TERMINATE)
-            c.closing = True
-            return True
         if kind == "p":
             raise ProtocolViolation("invalid frontend message type 112")
+        if kind == "X" and c.copy is not Copy.PENDING and self.advance():
+            c.to_server.append(messages.TERMINATE)
+            c.leaving = True
+            return True
         if c.copy is Copy.IN:
             return self._copy_data(kind, item)
         if c.copy is Copy.PENDING or not self.advance():
@@ -233,6 +233,7 @@ class Frontend:
             if any(isinstance(one, Failure) for one in found) or self._only_plan(found) != prepared.plan:
                 raise plan_changed()
             prepared.basis = basis
+            prepared.functions = None  # the keys may be others too
         return prepared
 
     @staticmethod

@@ -55,6 +55,7 @@ class Session:
         self._to_client: list[bytes] = []
         self._to_server: list[bytes] = []
         self._held: Item | None = None
+        self._leaving = False  # the client has sent Terminate; what it asked before is still answered
         self._waiting = False
         self._closing = False
 
@@ -116,7 +117,7 @@ class Session:
 
     def client_data(self, data: bytes) -> None:
         """Bytes from the client; to be called only while `wants_client`."""
-        if self._closing:
+        if self._closing or self._leaving:
             return
         self._client.feed(data)
         self._run_client()
@@ -149,6 +150,9 @@ class Session:
         """The server's side has ended. The client is told, unless the server has told it why."""
         if self._closing:
             return
+        if self._leaving:
+            self._closing = True
+            return
         parts = (self._authentication, self._transparent, self._conversation)
         if any(part is not None and part.fatal_relayed for part in parts):
             self._closing = True
@@ -160,7 +164,7 @@ class Session:
     def _run_client(self) -> None:
         """Take what the client has sent, until it has to be held."""
         try:
-            while not self.closing and not self._is_waiting():
+            while not self.closing and not self._leaving and not self._is_waiting():
                 item = self._held if self._held is not None else self._client.next()
                 if item is None:
                     return
@@ -188,19 +192,22 @@ class Session:
         return self._waiting
 
     def _client_item(self, item: Item) -> bool:
+        """Deal with one item. False: it has to be held."""
         if not self._authentication.ready:
             raw = self._authentication.client(item)
+            if raw is None:
+                return False
             self._to_server.append(raw)
-            self._closing = raw[:1] == b"X"
+            self._leaving = raw[:1] == b"X"
             return True
         if self._transparent is not None:
             self._to_server.append(self._transparent.client(item))
-            self._closing = self._transparent.closing
+            self._leaving = self._transparent.leaving
             return True
         if self._frontend is None or self._conversation is None:
             raise AssertionError("no stage")
         handled = self._frontend.handle(item)
-        self._closing = self._conversation.closing
+        self._leaving = self._conversation.leaving
         return handled
 
     def _server_item(self, item: Item) -> None:

@@ -19,7 +19,7 @@ class Transparent:
     def __init__(self, client: Splitter, server: Splitter, parameters: dict[str, str]) -> None:
         self.status = b"I"
         self.fatal_relayed = False
-        self.closing = False
+        self.leaving = False
         self._client = client
         self._server = server
         self.is_open = False
@@ -64,7 +64,7 @@ class Transparent:
             self._outstanding.append(kind)
             self.is_open = False
         elif kind in b"X":
-            self.closing = True
+            self.leaving = True
         return b"" if isinstance(item, Head) else item.raw
 
     def server(self, item: Item) -> bytes:

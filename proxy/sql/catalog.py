@@ -29,6 +29,9 @@ SELECT pg_catalog.json_build_object(
   'sealed', (SELECT t.oid::pg_catalog.int8 FROM pg_catalog.pg_type t
              JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
              WHERE n.nspname = 'sealwire' AND t.typname = 'sealed'),
+  'sealed_array', (SELECT t.typarray::pg_catalog.int8 FROM pg_catalog.pg_type t
+                   JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+                   WHERE n.nspname = 'sealwire' AND t.typname = 'sealed'),
   'schemas', (SELECT pg_catalog.json_agg(n.nspname) FROM pg_catalog.pg_namespace n),
   'relations', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
       c.oid::pg_catalog.int8, n.nspname, c.relname, c.relkind, c.relpersistence,
@@ -167,6 +170,8 @@ class Catalog:
         """server_version_num, such as 180001."""
         self.sealed_oid: int | None = document["sealed"]
         """OID of the domain sealwire.sealed; None: `sealwire init` has not run in this database."""
+        self.sealed_array_oid: int | None = document.get("sealed_array")
+        """OID of sealwire.sealed[], which array_agg() of a sealed column returns."""
         self.schemas: frozenset[str] = frozenset(document["schemas"] or ())
         self.by_oid: Mapping[int, Relation] = {**system, **_relations(document)}
         self.by_name: Mapping[tuple[str, str], Relation] = {(r.schema, r.name): r for r in self.by_oid.values()}

@@ -221,8 +221,8 @@ def test_a_master_key_that_is_missing_or_no_file_is_refused(tmp_path: Path) -> N
 def test_the_provider_is_the_one_that_the_configuration_names(tmp_path: Path) -> None:
     made = make_provider(Keys(tmp_path / "keyring.json", "file", str(tmp_path / "master.key")))
     assert made.name == "file"
-    with pytest.raises(KeyringError, match="unknown master-key provider 'vault'; supported: file"):
-        make_provider(Keys(tmp_path / "keyring.json", "vault", "key"))
+    with pytest.raises(KeyringError, match="unknown master-key provider 'drawer'; supported: file, env, aws-kms"):
+        make_provider(Keys(tmp_path / "keyring.json", "drawer", "key"))
 
 
 @pytest.mark.parametrize("search", ["random", "equality", "order"])

@@ -259,3 +259,21 @@ def test_a_tampered_value_fails_the_statement_and_names_the_column(stack: Stack)
         with pytest.raises(psycopg.errors.DataCorrupted, match="public.customers.notes"):
             connection.execute("SELECT notes FROM customers WHERE id = %s", (1,))
         assert connection.execute("SELECT id, city FROM customers").fetchall() == [(1, "London")]
+
+
+def test_arrays_of_sealed_values(stack: Stack) -> None:
+    emails = [stack.canary(f"array.canary.{number}@mail.example") for number in range(3)]
+    with stack.connect() as connection:
+        for number, email in enumerate(emails):
+            connection.execute("INSERT INTO customers (id, email) VALUES (%s, %s)", (number, email))
+        connection.execute("INSERT INTO customers (id) VALUES (9)")
+        for binary in (False, True):
+            cursor = connection.cursor(binary=binary)
+            cursor.execute(
+                "SELECT array_agg(email ORDER BY id), ARRAY(SELECT email FROM customers ORDER BY id) FROM customers"
+            )
+            assert cursor.fetchall() == [([*emails, None], [*emails, None])]
+            assert cursor.description is not None
+            assert [column.type_code for column in cursor.description] == [1015, 1015]
+            cursor.execute("SELECT id FROM customers WHERE email = ANY(%s) ORDER BY id", (emails[1:],))
+            assert cursor.fetchall() == [(1,), (2,)]

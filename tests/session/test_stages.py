@@ -60,9 +60,22 @@ def test_authentication_is_relayed_without_channel_binding() -> None:
     assert kinds(split(b"".join(session.take_to_client()), to_server=False)) == "RRRSSSSSKZ"
 
 
-@pytest.mark.parametrize("sent", [query("SELECT 1"), SYNC, message(b"p", b"early")])
-def test_nothing_but_an_answer_is_taken_before_the_server_is_ready(sent: bytes) -> None:
+@pytest.mark.parametrize("early", [query("SELECT 1"), SYNC])
+def test_what_comes_before_the_server_is_ready_waits_for_it(early: bytes) -> None:
     session = begin()
+    session.client_data(early)
+    assert not session.wants_client
+    assert session.take_to_server() == []
+    session.server_data(STARTED)
+    assert session.take_to_server() == [early]
+    assert session.wants_client
+
+
+@pytest.mark.parametrize("sent", [query("SELECT 1"), SYNC])
+def test_only_an_answer_is_taken_when_the_server_has_asked(sent: bytes) -> None:
+    session = begin()
+    session.server_data(authentication(3))
+    session.take_to_client()
     session.client_data(sent)
     assert error_fields(session.take_to_client()[0])["C"] == "08P01"
     assert session.closing
@@ -174,7 +187,18 @@ def test_terminate_is_passed_on() -> None:
     talk = Talk()
     talk.client(messages.TERMINATE)
     assert talk.session.take_to_server() == [messages.TERMINATE]
+    assert not talk.session.closing
+    talk.session.server_lost()
     assert talk.session.closing
+    assert talk.session.take_to_client() == []
+
+
+def test_what_was_asked_before_terminate_is_still_answered() -> None:
+    talk = Talk().warm()
+    talk.client(query("SELECT 1"), messages.TERMINATE)
+    talk.at_server()
+    talk.server(complete("SELECT 1"), ready())
+    assert talk.at_client() == [complete("SELECT 1"), ready()]
 
 
 @pytest.mark.parametrize("policy", [EMPTY, POLICY])

@@ -215,8 +215,11 @@ def _quote(element: bytes) -> bytes:
     return b'"' + element.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
 
 
-def parse_binary(data: bytes, element_oid: int) -> tuple[Dimensions, list[bytes | None]]:
-    """array_recv, down to the elements' own binary form. Raises InvalidValue 22P03, 42804, 08P01, 54000."""
+def parse_binary(data: bytes, element_oid: int | None) -> tuple[Dimensions, list[bytes | None]]:
+    """array_recv, down to the elements' own binary form; `element_oid` None takes any.
+
+    Raises InvalidValue 22P03, 42804, 08P01, 54000.
+    """
     if len(data) < _HEADER.size:
         raise InvalidValue("insufficient data left in message", sqlstate="08P01")
     count, flags, oid = _HEADER.unpack_from(data)
@@ -228,7 +231,7 @@ def parse_binary(data: bytes, element_oid: int) -> tuple[Dimensions, list[bytes 
         )
     if flags not in (0, 1):
         raise InvalidValue("invalid array flags", sqlstate="22P03")
-    if oid != element_oid:
+    if element_oid is not None and oid != element_oid:
         raise InvalidValue(
             f"binary data has array element type {oid} instead of expected {element_oid}", sqlstate="42804"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Final
 
-from proxy.pgtypes import BYTEA_OID, Family, SqlType
+from proxy.pgtypes import Family, SqlType
 from proxy.wire.codecs import (
     arrays,
     bytea,
@@ -223,8 +223,8 @@ def join_bytea_array(dimensions: arrays.Dimensions, elements: list[bytes | None]
 
 
 def split_bytea_array(data: bytes, format: int) -> tuple[arrays.Dimensions, list[bytes | None]]:  # noqa: A002
-    """A bytea[] from the server, in text (0, either bytea_output) or binary (1)."""
+    """A bytea[] from the server, or an array of a domain over bytea, in text (0, either bytea_output) or binary (1)."""
     if format == 0:
         dimensions, elements = arrays.parse_text(data)
         return dimensions, arrays.each(bytea.parse_bytea_text, elements)
-    return arrays.parse_binary(data, BYTEA_OID)
+    return arrays.parse_binary(data, None)

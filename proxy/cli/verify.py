@@ -1,0 +1,90 @@
+"""`sealwire verify`: every sealed value read and opened, with an inventory of keys, as a table or as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from proxy.cli.life import DEFAULT_JOBS, Jobs
+from proxy.cli.options import ConfigFile, Dsn, read_config
+from proxy.config import Config, load_policy
+from proxy.ops.database import connect
+from proxy.ops.life.plan import columns_of
+from proxy.ops.life.recipe import keys_of, open_keyring
+from proxy.ops.verify import Verified
+from proxy.ops.verify import verify as run_verify
+
+_WIDTH: Final = 160  # of the table where standard output is not a terminal
+
+
+def verify(
+    config: ConfigFile,
+    dsn: Dsn,
+    columns: Annotated[
+        list[str] | None,
+        typer.Argument(help="schema.table.column; none: all of the policy.", metavar="COLUMN..."),
+    ] = None,
+    jobs: Jobs = DEFAULT_JOBS,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the inventory as JSON.")] = False,
+) -> int:
+    """Read and open every sealed value. Exit code 0: all well, 1: findings, 2: could not look."""
+    found = asyncio.run(_look(read_config(config), dsn, columns or [], jobs))
+    if as_json:
+        typer.echo(json.dumps([as_data(one) for one in found], indent=2))
+    else:
+        print_inventory(found)
+    return 1 if any(one.findings for one in found) else 0
+
+
+async def _look(config: Config, dsn: str, names: list[str], jobs: int) -> list[Verified]:
+    async with connect(dsn) as connection:
+        database = await connection.fetchval("SELECT pg_catalog.current_database()")
+    policy = load_policy(config.columns, config.keysets).for_database(database)
+    listed = [column for table in policy.tables.values() for column in table.values()]
+    columns = columns_of(policy, names) if names else listed
+    keys = keys_of(config, columns)
+    return await run_verify(dsn, columns, keys, open_keyring(keys), jobs=jobs)
+
+
+def print_inventory(found: list[Verified]) -> None:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_WIDTH)
+    table = Table(title=Text("Sealed values"), title_justify="left")
+    for heading in ("Column", "Search", "Rows", "NULL", "Opened", "Failed", "Keys"):
+        right = heading in ("Rows", "NULL", "Opened", "Failed")
+        table.add_column(heading, justify="right" if right else "left", overflow="fold")
+    for one in found:
+        keys = "\n".join(f"{key.key_id} {key.key_name} ({key.state}), {key.scheme}: {key.values:,}" for key in one.keys)
+        numbers = (f"{number:,}" for number in (one.rows, one.nulls, one.opened, one.failed))
+        table.add_row(*(Text(cell) for cell in (one.column.name, one.column.search, *numbers, keys or "-")))
+    console.print(table)
+    for finding in (finding for one in found for finding in one.findings):
+        console.print(Text.assemble((finding.column, "bold"), f": {finding.message}"), soft_wrap=True)
+        console.print(Text(f"    hint: {finding.hint}"), soft_wrap=True)
+    count = sum(len(one.findings) for one in found)
+    console.print(Text(f"{count} finding{'s' if count > 1 else ''}." if count else "No findings."))
+
+
+def as_data(one: Verified) -> dict[str, Any]:
+    """For machines; the shape is documented in docs/column-life.md."""
+    return {
+        "column": one.column.name,
+        "type": str(one.column.type),
+        "search": one.column.search,
+        "rows": one.rows,
+        "nulls": one.nulls,
+        "opened": one.opened,
+        "failed": one.failed,
+        "keys": [
+            {"id": key.key_id, "name": key.key_name, "state": key.state, "scheme": key.scheme, "values": key.values}
+            for key in one.keys
+        ],
+        "findings": [{"message": finding.message, "hint": finding.hint} for finding in one.findings],
+    }

@@ -1,0 +1,185 @@
+"""sealwire.jobs: where each job stands. Names and positions only, so that a command may be killed at any moment and the
+next one goes on; what a job has done to a column stays recorded, which is what `verify` reads.
+
+The phases: `fill` (shadow and triggers are installed, values are being converted; nothing is lost by giving up),
+`finish` (the swap is committed; constraints are being validated), `done`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from proxy.ops.database import DatabaseError
+from proxy.ops.life.target import Target
+
+if TYPE_CHECKING:
+    from proxy.ops.database import Connection
+
+_LOCK: Final = 0x5EA1
+"""First key of the advisory locks; the second is the table's OID."""
+_LOCK_ATTEMPTS: Final = 120
+_LOCK_PAUSE: Final = 0.5
+
+InTurn = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
+
+_TABLE: Final = """
+CREATE TABLE IF NOT EXISTS sealwire.jobs (
+    column_name  text PRIMARY KEY,
+    operation    text NOT NULL,
+    phase        text NOT NULL,
+    columns      text[] NOT NULL,
+    terms        text NOT NULL,
+    table_oid    oid NOT NULL,
+    attnum       smallint NOT NULL,
+    high_water   bigint NOT NULL DEFAULT 0,
+    later        text[] NOT NULL DEFAULT '{}',
+    filenode     oid,
+    started      timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    updated      timestamptz NOT NULL DEFAULT pg_catalog.now()
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One column's row."""
+
+    column: str
+    """`schema.table.column`."""
+    operation: str
+    phase: str
+    columns: tuple[str, ...]
+    """All columns of the same command, which are swapped together."""
+    terms: str
+    """Under which types, schemes and keys it began: it cannot go on under others."""
+    table_oid: int
+    attnum: int
+    high_water: int
+    """Blocks of the table below this one are converted, but for rows that changed since."""
+    later: tuple[str, ...]
+    """Statements still to run after the swap."""
+    filenode: int | None
+    """The table's file at the swap: as long as it has this one, it holds dropped values."""
+
+
+async def prepare_ledger(connection: Connection) -> None:
+    """Makes the table where it is missing."""
+    if await connection.fetchval("SELECT pg_catalog.to_regclass('sealwire.jobs')") is None:
+        await connection.execute(_TABLE)
+
+
+async def read_jobs(connection: Connection) -> dict[str, Job]:
+    """Column name -> job; empty where the table is not there."""
+    if await connection.fetchval("SELECT pg_catalog.to_regclass('sealwire.jobs')") is None:
+        return {}
+    rows = await connection.fetch(
+        "SELECT column_name, operation, phase, columns, terms, table_oid::int8, attnum, high_water, later,"
+        " filenode::int8 FROM sealwire.jobs"
+    )
+    return {
+        row[0]: Job(
+            row["column_name"],
+            row["operation"],
+            row["phase"],
+            tuple(row["columns"]),
+            row["terms"],
+            row["table_oid"],
+            row["attnum"],
+            row["high_water"],
+            tuple(row["later"]),
+            row["filenode"],
+        )
+        for row in rows
+    }
+
+
+async def begin_job(connection: Connection, operation: str, targets: Sequence[Target], terms: Sequence[str]) -> None:
+    """Records the job of `targets`, which go together, in phase `fill`, in place of whatever is known of them."""
+    names = [target.column.name for target in targets]
+    for target, its in zip(targets, terms, strict=True):
+        await connection.execute(
+            "INSERT INTO sealwire.jobs (column_name, operation, phase, columns, terms, table_oid, attnum)"
+            " VALUES ($1, $2, 'fill', $3, $4, $5::int8::oid, $6)"
+            " ON CONFLICT (column_name) DO UPDATE SET operation = EXCLUDED.operation, phase = EXCLUDED.phase,"
+            " columns = EXCLUDED.columns, terms = EXCLUDED.terms, table_oid = EXCLUDED.table_oid,"
+            " attnum = EXCLUDED.attnum, high_water = 0, later = '{}', filenode = NULL,"
+            " started = pg_catalog.now(), updated = pg_catalog.now()",
+            target.column.name,
+            operation,
+            names,
+            its,
+            target.table_oid,
+            target.attnum,
+        )
+
+
+async def set_high_water(connection: Connection, column: str, block: int) -> None:
+    await connection.execute(
+        "UPDATE sealwire.jobs SET high_water = $2, updated = pg_catalog.now()"
+        " WHERE column_name = $1 AND high_water < $2",
+        column,
+        block,
+    )
+
+
+async def record_swap(connection: Connection, columns: Sequence[str], later: Sequence[str]) -> None:
+    """Phase `finish`. `later` stays with the first column. Part of the transaction that swaps."""
+    await connection.execute(
+        "UPDATE sealwire.jobs SET phase = 'finish', later = CASE WHEN column_name = $2 THEN $3::text[] ELSE '{}' END,"
+        " filenode = pg_catalog.pg_relation_filenode(table_oid), updated = pg_catalog.now()"
+        " WHERE column_name = ANY ($1)",
+        list(columns),
+        columns[0],
+        list(later),
+    )
+
+
+async def finish_job(connection: Connection, columns: Sequence[str], in_turn: InTurn) -> None:
+    """Runs what is left for after the swap, each statement in one transaction with its being crossed out.
+
+    `in_turn` runs a transaction's work, again and again until it gets its locks.
+    """
+    while True:
+        left = await connection.fetchrow(
+            "SELECT column_name, later[1] AS statement FROM sealwire.jobs"
+            " WHERE column_name = ANY ($1) AND pg_catalog.cardinality(later) > 0 LIMIT 1",
+            list(columns),
+        )
+        if left is None:
+            break
+        statement, column = left["statement"], left["column_name"]
+
+        async def work(statement: str = statement, column: str = column) -> None:
+            await connection.execute(statement)
+            await connection.execute("UPDATE sealwire.jobs SET later = later[2:] WHERE column_name = $1", column)
+
+        await in_turn(work)
+    await connection.execute(
+        "UPDATE sealwire.jobs SET phase = 'done', updated = pg_catalog.now() WHERE column_name = ANY ($1)",
+        list(columns),
+    )
+
+
+async def forget_job(connection: Connection, columns: Sequence[str]) -> None:
+    await connection.execute("DELETE FROM sealwire.jobs WHERE column_name = ANY ($1)", list(columns))
+
+
+async def claim_tables(connection: Connection, targets: Sequence[Target]) -> None:
+    """Holds the tables for this connection's life against other jobs, not against applications.
+
+    A command that was killed may leave a server process that has yet to notice: so it waits a while.
+    Raises DatabaseError when another command keeps them.
+    """
+    for oid in sorted({target.table_oid for target in targets}):
+        for _ in range(_LOCK_ATTEMPTS):
+            if await connection.fetchval(
+                "SELECT pg_catalog.pg_try_advisory_lock($1, $2::int8::bit(32)::int4)", _LOCK, oid
+            ):
+                break
+            await asyncio.sleep(_LOCK_PAUSE)
+        else:
+            name = next(target.table for target in targets if target.table_oid == oid)
+            raise DatabaseError(f"another sealwire command is working on table {name}")

@@ -1,0 +1,130 @@
+"""One command over live data, from the connection to the result: what `seal`, `unseal` and `reseal` share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from proxy.config import Config, Keys, Scheme, load_policy
+from proxy.crypto import Keyring
+from proxy.ops.database import DatabaseError, connect
+from proxy.ops.life.fill import Settings, prepare_session
+from proxy.ops.life.inplace import run_in_place
+from proxy.ops.life.ledger import claim_tables
+from proxy.ops.life.online import Result, abort, run_online, vacuum
+from proxy.ops.life.plan import Before, CannotWork, Plan, columns_of, make_plan
+from proxy.ops.life.recipe import Operation, keys_of, open_keyring
+from proxy.ops.life.rotate import run_rotation
+
+if TYPE_CHECKING:
+    from proxy.ops.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the operator asked for."""
+
+    operation: Operation
+    database: str
+    columns: tuple[str, ...]
+    in_place: bool = False
+    vacuum_full: bool = False
+    fire_triggers: bool = False
+    before: Before | None = None
+
+
+@asynccontextmanager
+async def _opened(config: Config, order: Order, dsn: str) -> AsyncIterator[tuple[Connection, Plan, Keyring, Keys]]:
+    """A connection that holds the tables of the order, and the plan."""
+    policy = load_policy(config.columns, config.keysets).for_database(order.database)
+    columns = columns_of(policy, order.columns)
+    keys = keys_of(config, columns)
+    keyring = open_keyring(keys)
+    async with connect(dsn) as connection:
+        await prepare_session(connection)
+        actual = await connection.fetchval("SELECT pg_catalog.current_database()")
+        if actual != order.database:
+            raise DatabaseError(f"the connection string leads to database {actual}, not {order.database}")
+        plan = await make_plan(
+            connection,
+            order.operation,
+            columns,
+            keyring,
+            in_place=order.in_place,
+            before=order.before,
+            fire_triggers=order.fire_triggers,
+        )
+        yield connection, plan, keyring, keys
+
+
+async def look(config: Config, order: Order, dsn: str) -> Plan:
+    """--dry-run: the plan, with its objections. Changes nothing."""
+    async with _opened(config, order, dsn) as (_, plan, _, _):
+        return plan
+
+
+async def run(config: Config, order: Order, settings: Settings) -> tuple[Plan, Result | None]:
+    """Does what is ordered, or goes on with it; None where the columns are in that state already.
+
+    Raises CannotWork (nothing was changed), Stopped and DatabaseError (running it again goes on), SealwireError.
+    """
+    async with _opened(config, order, settings.dsn) as (connection, plan, keyring, keys):
+        if len(plan.targets) < len(plan.recipes):
+            raise CannotWork(plan.objections)
+        await claim_tables(connection, plan.targets)
+        plan = await _planned_again(connection, plan, order, keyring)
+        if plan.is_done:
+            if order.vacuum_full:
+                await vacuum(connection, plan)
+            return plan, None
+        if plan.objections and plan.phase != "finish":
+            raise CannotWork(plan.objections)
+        settings = replace(settings, quiet_triggers=plan.quiet_triggers)
+        if plan.phase == "fill" and order.in_place:
+            raise CannotWork([f"{plan.names[0]}: was begun online; go on without --in-place, or --abort it"])
+        if await _is_rotation(connection, plan):
+            return plan, await run_rotation(connection, plan, settings, keys, keyring)
+        job = run_in_place if order.in_place else run_online
+        return plan, await job(connection, plan, settings, keys, keyring, vacuum_full=order.vacuum_full)
+
+
+async def give_up(config: Config, order: Order, settings: Settings) -> bool:
+    """--abort: undoes a job that has not swapped yet. False: there was none."""
+    async with _opened(config, order, settings.dsn) as (connection, plan, keyring, _):
+        await claim_tables(connection, plan.targets)
+        return await abort(connection, await _planned_again(connection, plan, order, keyring), settings)
+
+
+async def _planned_again(connection: Connection, plan: Plan, order: Order, keyring: Keyring) -> Plan:
+    """The plan as it is now that no other command works on the tables."""
+    return await make_plan(
+        connection,
+        order.operation,
+        [recipe.column for recipe in plan.recipes],
+        keyring,
+        in_place=order.in_place,
+        before=order.before,
+        fire_triggers=order.fire_triggers,
+    )
+
+
+async def _is_rotation(connection: Connection, plan: Plan) -> bool:
+    """A column that was and stays random is resealed where it is. One with values of another scheme is not: while it
+    was changing, the proxy could not open one half of it."""
+    if plan.operation is not Operation.RESEAL or plan.in_place:
+        return False
+    for target in plan.targets:
+        if target.column.scheme is not Scheme.RANDOM:
+            return False
+        if await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = $1::int8::oid AND attname = $2)",
+            target.table_oid,
+            target.shadow_name,
+        ):
+            return False
+        query = f"SELECT EXISTS (SELECT FROM {target.table} WHERE get_byte({target.name}, 1) <> {Scheme.RANDOM:d})"  # noqa: S608
+        if await connection.fetchval(query):
+            return False
+    return True

@@ -1,0 +1,188 @@
+"""Sealing while others write, and with the command killed: nothing is lost, nothing is left plain."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from proxy.ops.life.fill import Progress, Settings, Stopped
+from proxy.ops.life.recipe import Operation
+from tests.life.conftest import Scene
+from tests.life.ledger_writers import Writer
+
+ROOT = Path(__file__).parents[2]
+POLICY = "public.t: {v: {type: text, search: equality}}"
+WRITERS = 2
+
+
+def fill(scene: Scene, rows: int) -> dict[int, str | None]:
+    scene.set_policy(POLICY)
+    scene.sql.execute("CREATE TABLE t (id integer PRIMARY KEY, v text, n integer NOT NULL DEFAULT 0)")
+    scene.sql.execute(
+        "INSERT INTO t (id, v) SELECT i, CASE i % 10 WHEN 0 THEN NULL WHEN 1 THEN '' ELSE 'row ' || i END"
+        f" FROM generate_series(1, {rows}) i"
+    )
+    return dict(scene.rows("SELECT id, v FROM t"))
+
+
+def start_writers(scene: Scene, ledger: dict[int, str | None]) -> list[Writer]:
+    seal = scene.keyring.sealer(scene.column("public.t.v")).seal
+    writers = []
+    for number in range(WRITERS):
+        mine = {row: value for row, value in ledger.items() if row % WRITERS == number}
+        writers.append(Writer(scene.database.dsn, number, WRITERS, seal, mine))
+        writers[-1].start()
+    return writers
+
+
+def stop_writers(writers: list[Writer]) -> dict[int, str | None]:
+    ledger: dict[int, str | None] = {}
+    for writer in writers:
+        writer.stop()
+        ledger |= writer.ledger
+    return ledger
+
+
+def stored(scene: Scene) -> dict[int, str | None]:
+    return {row: None if value is None else value.decode() for row, value in scene.opened("public.t.v").items()}
+
+
+async def test_every_row_is_what_the_writers_wrote_last(shop: Scene) -> None:
+    writers = start_writers(shop, fill(shop, 6_000))
+    await shop.seal("public.t.v", settings=Settings(shop.database.dsn, batch=200, jobs=2))
+    enough = threading.Event()
+    while not all(writer.sealed for writer in writers):
+        enough.wait(0.01)
+        assert all(writer.is_alive() for writer in writers), [writer.error for writer in writers]
+    ledger = stop_writers(writers)
+    assert stored(shop) == ledger
+    assert sum(writer.writes for writer in writers) > 20
+    assert max(writer.longest for writer in writers) < 5
+    assert shop.leftovers() == []
+    assert await shop.seal("public.t.v") is None
+
+
+def command(scene: Scene, *arguments: str) -> subprocess.Popen[bytes]:
+    line = [sys.executable, "-m", "proxy.cli", *arguments, "--config", str(scene.config_path)]
+    environment = os.environ | {"SEALWIRE_DSN": scene.database.dsn, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
+
+
+def test_a_command_that_is_killed_again_and_again_ends_well(shop: Scene) -> None:
+    writers = start_writers(shop, fill(shop, 4_000))
+    seal = ("seal", shop.database.dbname, "public.t.v", "--batch", "100", "--json", "--jobs", "1")
+    for phase in ("fill", "build index"):
+        process = command(shop, *seal, "--max-rate", "3000")
+        assert process.stdout is not None
+        for line in process.stdout:
+            event = json.loads(line)
+            if event["phase"].startswith(phase):
+                break
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    assert shop.value("SELECT phase FROM sealwire.jobs") == "fill"
+    process = command(shop, *seal)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert json.loads(out.splitlines()[-1])["event"] == "done"
+    ledger = stop_writers(writers)
+    assert stored(shop) == ledger
+    assert shop.leftovers() == []
+
+
+def test_an_interrupted_command_says_so_and_goes_on(shop: Scene) -> None:
+    fill(shop, 1_500)
+    seal = ("seal", shop.database.dbname, "public.t.v", "--batch", "50", "--json", "--jobs", "1")
+    process = command(shop, *seal, "--max-rate", "1000")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if json.loads(line)["phase"] == "fill":
+            break
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err.decode().count("\n")) == (130, 1)
+    assert "goes on" in err.decode()
+    again = command(shop, *seal)
+    again.communicate(timeout=60)
+    assert again.returncode == 0
+    assert len(stored(shop)) == 1_500
+
+
+async def test_a_job_can_be_given_up_before_its_swap_and_only_gone_on_with_under_its_own_terms(shop: Scene) -> None:
+    fill(shop, 500)
+
+    def stop_soon(_: Progress) -> None:
+        settings.stop.set()
+
+    settings = Settings(shop.database.dsn, batch=50, report=stop_soon)
+    with pytest.raises(Stopped):
+        await shop.seal("public.t.v", settings=settings)
+    assert shop.value("SELECT count(sealwire_shadow_2) FROM t") > 0
+    assert (await shop.plan(Operation.SEAL, "public.t.v")).phase == "fill"
+    shop.set_policy(POLICY.replace("equality", "none"))
+    with pytest.raises(Exception, match="was begun with type text, search equality"):
+        await shop.seal("public.t.v")
+    assert await shop.abort(Operation.SEAL, "public.t.v")
+    assert shop.leftovers() == []
+    assert shop.value("SELECT count(v) FROM t") == 450
+    await shop.seal("public.t.v")
+    assert len(stored(shop)) == 500
+
+
+async def test_rows_that_somebody_holds_are_waited_for_without_keeping_others_waiting(shop: Scene) -> None:
+    fill(shop, 3_001)
+    seen = set()
+    with psycopg.connect(shop.database.dsn) as holder:
+
+        def report(progress: Progress) -> None:
+            if progress.phase == "fill" and "fill" not in seen:
+                holder.execute("UPDATE t SET v = 'held' WHERE id = 2999")
+            if progress.phase.startswith("build") and holder.info.transaction_status:
+                left = shop.rows("SELECT id FROM t WHERE v IS NOT NULL AND sealwire_shadow_2 IS NULL")
+                assert left == [(2999,)]
+                holder.commit()
+            seen.add(progress.phase.split()[0])
+
+        await shop.seal("public.t.v", settings=Settings(shop.database.dsn, batch=100, report=report))
+    assert stored(shop)[2999] == "held"
+    assert {"fill", "build", "swap"} <= seen
+
+
+async def test_a_long_transaction_keeps_the_swap_waiting_but_not_the_writers(shop: Scene) -> None:
+    fill(shop, 300)
+    waited = []
+    with psycopg.connect(shop.database.dsn) as reader:
+
+        def report(progress: Progress) -> None:
+            if progress.phase == "swap":
+                reader.execute("SELECT count(*) FROM t")
+            if progress.phase == "wait for lock":
+                shop.sql.execute("SET statement_timeout = '1s'; UPDATE t SET v = 'meanwhile' WHERE id = 8")
+                waited.append(progress)
+                if len(waited) == 2:
+                    reader.commit()
+
+        await shop.seal("public.t.v", settings=Settings(shop.database.dsn, batch=100, report=report))
+    assert len(waited) >= 2
+    assert stored(shop)[8] == "meanwhile"
+
+
+async def test_the_tables_own_triggers_do_not_fire_for_the_job(shop: Scene) -> None:
+    fill(shop, 200)
+    shop.sql.execute(
+        "CREATE TABLE log (id integer); CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN INSERT INTO log VALUES (NEW.id); RETURN NEW; END';"
+        "CREATE TRIGGER noted BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION note()"
+    )
+    await shop.seal("public.t.v")
+    assert shop.value("SELECT count(*) FROM log") == 0
+    await shop.unseal("public.t.v", fire_triggers=True)
+    assert shop.value("SELECT count(*) FROM log") == 180

@@ -81,8 +81,7 @@ def disguise(task: Task, node: Tree, found: Mentions) -> None:
             return
         if name.alias is None:
             look.shorten(relation)
-        slot.set(_replacement(name, relation, shown))
-        task.context.edited = True
+        task.context.replace(slot, _replacement(name, relation, shown))
 
 
 def _key(relation: Relation) -> Key:

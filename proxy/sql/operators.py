@@ -168,8 +168,7 @@ def _like(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:
     if not text:  # any text matches '%'; NULL gives NULL
         if column.scheme < Scheme.EQUALITY:
             raise refusals.needs(column, Scheme.EQUALITY, doing, position)
-        slot.set(comparison(node.lexpr, "<>" if negated else "=", node.lexpr))
-        ctx.edited = True
+        ctx.replace(slot, comparison(node.lexpr, "<>" if negated else "=", node.lexpr))
         return Plain(BOOLEAN)
     if column.scheme < Scheme.ORDER:
         raise refusals.needs(column, Scheme.ORDER, doing, position)
@@ -211,8 +210,7 @@ def _like_parameter(
         raise refusals.needs(column, Scheme.EQUALITY, "matched with LIKE", position)
     if column.scheme < Scheme.ORDER:
         ctx.seal(leaf, sealing(Use.LIKE))
-        slot.set(comparison(node.lexpr, "<>" if negated else "=", leaf.slot.get()))
-        ctx.edited = True
+        ctx.replace(slot, comparison(node.lexpr, "<>" if negated else "=", leaf.slot.get()))
         return
     ctx.seal(leaf, sealing(Use.LIKE_LOW))
     low = comparison(node.lexpr, "<" if negated else ">=", leaf.slot.get())
@@ -222,8 +220,7 @@ def _like_parameter(
     ctx.add_param(other)
     ctx.seal(other, sealing(Use.LIKE_HIGH))
     joined = enums.BoolExprType.OR_EXPR if negated else enums.BoolExprType.AND_EXPR
-    slot.set(ast.BoolExpr(boolop=joined, args=(low, high)))
-    ctx.edited = True
+    ctx.replace(slot, ast.BoolExpr(boolop=joined, args=(low, high)))
 
 
 def _pattern(node: object) -> tuple[str, str] | None:

@@ -3,7 +3,7 @@
     --! theme Joins                      first line of every file
     --! stateful                         optional: the file consists of scripts, each run in order on new connections
     --# Inner joins                      the construct, a row of docs/sql-support.md
-    --! same                             PostgreSQL's answer; or `refused why`, or `error SQLSTATE`
+    --! same                             PostgreSQL's answer; or `refused why`, `differs why`, `error SQLSTATE`
     --$ text ann@example.com             a parameter: its declared type (? for undeclared) and value (NULL for none)
     --< a line of COPY data              backslash escapes stay as they are; `--<from COPY ...` takes what that prints
     SELECT ...;
@@ -28,7 +28,7 @@ from tests.support.oracle import Case, Mode, Parameter
 from tests.support.statements import parametrized, shape_of
 
 OPTIONS = frozenset({"pg18", "simple", "ordered", "columns", "once"})
-_TAG = re.compile(r"--! (same|refused|error)\b *(?:([^\[]*?) *)?((?:\[\w+\] *)*)$")
+_TAG = re.compile(r"--! (same|refused|differs|error)\b *(?:([^\[]*?) *)?((?:\[\w+\] *)*)$")
 
 
 class CorpusError(Exception):
@@ -42,9 +42,9 @@ class Entry:
     theme: str
     construct: str
     expected: str
-    """same, refused or error."""
+    """same, refused, differs (the text of the rows, knowingly) or error."""
     detail: str
-    """refused: why. error: the SQLSTATE."""
+    """refused, differs: why. error: the SQLSTATE."""
     sql: str
     line: int
     options: frozenset[str] = frozenset()
@@ -190,7 +190,8 @@ def _tag(path: Path, number: int, line: str) -> tuple[str, str, frozenset[str]]:
     match = _TAG.fullmatch(line)
     if match is None:
         raise CorpusError(
-            f"{path}:{number}: expected `--! same`, `--! refused why` or `--! error SQLSTATE`, not {line!r}"
+            f"{path}:{number}: expected `--! same`, `--! refused why`, `--! differs why` or `--! error SQLSTATE`,"
+            f" not {line!r}"
         )
     expected, detail, options = match[1], match[2] or "", frozenset(re.findall(r"\w+", match[3]))
     if unknown := options - OPTIONS:
@@ -199,8 +200,8 @@ def _tag(path: Path, number: int, line: str) -> tuple[str, str, frozenset[str]]:
         )
     if expected == "error" and not re.fullmatch(r"[0-9A-Z]{5}", detail):
         raise CorpusError(f"{path}:{number}: `error` needs a SQLSTATE")
-    if expected == "refused" and not detail:
-        raise CorpusError(f"{path}:{number}: `refused` needs a few words that say why")
+    if expected in ("refused", "differs") and not detail:
+        raise CorpusError(f"{path}:{number}: `{expected}` needs a few words that say why")
     if expected == "same" and detail:
         raise CorpusError(f"{path}:{number}: `same` takes options in brackets only")
     return expected, detail, options

@@ -29,6 +29,7 @@ simple and the extended protocol, with text and binary results, and with its lit
 
 - **same**: rows, column names, types, modifiers, command tag and SQLSTATE were PostgreSQL's own, in every mode.
 - **refused**: by design. The database cannot do this with ciphertext; the error names a way out.
+- Shown with other text: the answer is right but for the text of some rows, such as the plan that EXPLAIN prints.
 - **gap**: refused today although the scheme carries it. Never a wrong answer: that fails the tests.
 
 The statements are in `tests/oracle/corpus`, by theme. Order on text is bytewise, as under `COLLATE "C"`.
@@ -48,7 +49,12 @@ def section(theme: Theme, findings: Iterable[Finding]) -> str:
     for construct, counts in rows.items():
         numbers = (counts.total(), counts[Status.SAME], counts[Status.REFUSED], counts[Status.GAP])
         lines.append(f"| {construct} | " + " | ".join(str(number) if number else "" for number in numbers) + " |")
-    for status, heading in ((Status.REFUSED, "Refused by design:"), (Status.GAP, "Gaps:")):
+    headings = (
+        (Status.REFUSED, "Refused by design:"),
+        (Status.DIFFERS, "Shown with other text:"),
+        (Status.GAP, "Gaps:"),
+    )
+    for status, heading in headings:
         listed = [finding for finding in found if finding.status is status]
         if listed:
             lines += ["", heading, ""]
@@ -63,7 +69,7 @@ def _code(sql: str) -> str:
 
 def _reason(finding: Finding) -> str:
     """The error as it was raised; names of objects that a run makes up are cut."""
-    message = finding.note.partition(" | ")[0]
+    message = "" if finding.status is Status.DIFFERS else finding.note.partition(" | ")[0]
     return re.sub(r"\s+", " ", message).replace("|", "\\|") or finding.entry.detail
 
 

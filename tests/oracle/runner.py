@@ -34,9 +34,11 @@ class Status(enum.StrEnum):
     REFUSED = "refused"
     GAP = "gap"
     """Refused, in some mode at least, although its tag demands PostgreSQL's answer."""
+    DIFFERS = "differs"
+    """The text of its rows is known to differ, and its tag says why; nothing else does."""
     WRONG = "wrong"
     STALE = "stale tag"
-    """Answered although its tag says that it is refused."""
+    """Answered although its tag says that it is refused, or the same although it says that it differs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,10 @@ class Finding:
     @property
     def status(self) -> Status:
         outcomes = {verdict.outcome for verdict in self.verdicts.values()}
+        if self.entry.expected == "differs" and Outcome.REFUSED not in outcomes:
+            wrong = [verdict for verdict in self.verdicts.values() if verdict.outcome is Outcome.WRONG]
+            if all(verdict.note.startswith("row") for verdict in wrong):
+                return Status.DIFFERS if wrong else Status.STALE
         if Outcome.WRONG in outcomes:
             return Status.WRONG
         if self.entry.expected == "refused":
@@ -167,7 +173,8 @@ def _run_script(script: list[Entry], pair: Pair, version: int) -> list[Finding]:
             chosen = mode if mode in possible else Mode.SIMPLE if Mode.SIMPLE in possible else possible[0]
             verdict = blocked or pair.in_script(case, chosen, entry.expected)
             findings[entry.key].verdicts[mode] = verdict
-            if verdict.outcome is not Outcome.SAME and verdict.outcome.value != entry.expected and blocked is None:
+            is_expected = entry.expected == "differs" or verdict.outcome.value == entry.expected
+            if verdict.outcome is not Outcome.SAME and not is_expected and blocked is None:
                 first = entry.sql.split("\n")[0]
                 blocked = Verdict(Outcome.REFUSED, f"follows a statement that did not pass ({first}): {verdict.note}")
     pair.renew()

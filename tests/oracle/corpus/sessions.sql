@@ -328,7 +328,7 @@ ROLLBACK;
 PREPARE vips AS SELECT email FROM customers WHERE status = 'vip';
 --! same
 EXECUTE vips;
---! same
+--! differs EXPLAIN prints (sealed) for a sealed literal
 EXPLAIN (COSTS OFF) EXECUTE vips;
 --! same
 DEALLOCATE PREPARE vips;

@@ -11,7 +11,7 @@ from proxy.config import Scheme
 from proxy.pgtypes import Family
 from proxy.sql import refusals
 from proxy.sql.context import Context
-from proxy.sql.conversions import BOOLEAN, compared_type, shared_type
+from proxy.sql.conversions import BOOLEAN, compared_type, shared_type, type_of_name
 from proxy.sql.dispatch import each, expression, handles
 from proxy.sql.flow import PLAIN, Flow, Kind, Leaf, Open, Plain, Row, Sealed, Slot
 from proxy.sql.meeting import OPERATORS, compare, compare_any, current, use_as_plain
@@ -237,6 +237,13 @@ def _pattern(node: object) -> tuple[str, str] | None:
 
 
 def _text(node: object) -> str | None:
+    """The text of a literal, or of several joined by `||`: psycopg2 writes startswith() as LIKE 'x' || '%'."""
+    if isinstance(node, ast.TypeCast) and node.typeName is not None:
+        kind = type_of_name(node.typeName)
+        return _text(node.arg) if kind == TEXT else None
+    if isinstance(node, ast.A_Expr) and node.kind == enums.A_Expr_Kind.AEXPR_OP and _operator(node) == "||":
+        left, right = _text(node.lexpr), _text(node.rexpr)
+        return None if left is None or right is None else left + right
     return node.val.sval or "" if isinstance(node, ast.A_Const) and isinstance(node.val, ast.String) else None
 
 

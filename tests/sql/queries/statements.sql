@@ -468,3 +468,4 @@ select id from customers where nick not like '%' or email not like '%'
 select id from customers where nick like $1 and email like $2 and nick not like $1 || '%'
 select id from customers where email::text like $1::text and nick like $2::varchar || '%' and id = $3
 select id from customers where name = $1 or nick like $1 || '%'
+select id from customers where nick like 'a' || '%' and nick like 'a%'::text and nick not like 'a' || 'b' || '%' and email like 'a'::text || 'b'

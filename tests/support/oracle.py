@@ -161,6 +161,15 @@ class Wire:
         self.connection.send_query_prepared(b"", values, formats, result_format)
         return replace(self._answer(b""), parameters=named)
 
+    def analysed_modifiers(self, sql: str) -> tuple[int, ...]:
+        """The modifiers that Describe of the statement reports. What runs may show others: the planner turns
+        `coalesce(x, NULL)` into `x`, and set operations take what their first step happens to have."""
+        self.connection.send_prepare(b"", sql.encode(), [])
+        self._collect()
+        self.connection.send_describe_prepared(b"")
+        (described,) = self._collect()
+        return () if isinstance(described, tuple) else tuple(described.fmod(i) for i in range(described.nfields))
+
     def binary(self, value: str | None, oid: int) -> bytes | None:
         """A value in the binary form of its type, as this server sends it. Raises ValueError when it is none."""
         if value is None:

@@ -22,6 +22,8 @@ from proxy.sql.parsing import too_deep
 _PLACES: Final = frozenset({"ParseLoc"})
 _IGNORED: Final = frozenset({("FuncCall", "funcformat")})
 # C types held by value: the tree that a program builds may leave them unset where the parser writes their zero.
+_NOT_MATCHED: Final = "WHEN NOT MATCHED"
+_BY_TARGET: Final = f"{_NOT_MATCHED} BY TARGET"
 _LISTS: Final = frozenset({"List*"})
 
 
@@ -51,6 +53,10 @@ def render(
         if proposal is not None and _is_faithful(proposal, node):
             return _cut(proposal, markers)
         text = _printed(node)
+        if text is not None and _BY_TARGET in text:
+            # PostgreSQL before 17 does not know the words, and nobody needs them. Only where they are no literal's.
+            shorter = text.replace(_BY_TARGET, _NOT_MATCHED)
+            text = shorter if _is_faithful(shorter, node) else text
         faithful = text is not None and _is_faithful(text, node)
     except RecursionError:
         raise too_deep() from None

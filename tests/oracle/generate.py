@@ -406,7 +406,9 @@ class Author:
             items = []
             for column in pattern:
                 alike = [s for s in scope.columns if s.column.domain == column.domain and s.column.type == column.type]
-                items.append(self.draw.choice(alike).text if self.draw.random() < 0.93 else self._stored(column))
+                # The first branch has columns only: a literal that meets nothing but literals is plain, and no secret.
+                is_column = number == 0 or self.draw.random() < 0.93
+                items.append(self.draw.choice(alike).text if is_column else self._stored(column))
             word = self.draw.choice(("UNION", "UNION ALL", "INTERSECT", "EXCEPT") if distinct else ("UNION ALL",))
             where = self._where(scope)
             branch = Part([f"SELECT {', '.join(items)} FROM {chosen.qualified} {alias}", where])

@@ -150,3 +150,12 @@ def test_a_prefix_match_among_other_conditions_can_be_printed(where: str) -> Non
     analyse_query(context, node)
     _, order = render(node, [context.marker(index) for index in range(len(context.literals))])
     assert sorted(order) == list(range(len(context.literals)))
+
+
+def test_merge_is_printed_as_servers_before_17_read_it() -> None:
+    node = parsed("MERGE INTO t USING u ON t.id = u.id WHEN NOT MATCHED THEN INSERT (id) VALUES (1)")
+    (text,), _ = render(node, [])
+    assert "BY TARGET" not in text
+    node = parsed("MERGE INTO t USING u ON t.a = 'WHEN NOT MATCHED BY TARGET' WHEN NOT MATCHED THEN DO NOTHING")
+    (text,), _ = render(node, [])
+    assert "'WHEN NOT MATCHED BY TARGET'" in text

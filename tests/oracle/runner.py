@@ -278,7 +278,7 @@ def summarize(theme: Theme, findings: Iterable[Finding]) -> Summary:
         ran.add(finding.entry.key)
     gaps = {finding.entry.key: finding for finding in by_status.get(Status.GAP, [])}
     skipped = {entry.key for entry in theme.entries} - ran  # what this version does not know
-    listed = {key for key in listed_gaps() if key.partition(":")[0] == theme.name}
+    listed = {key for key in listed_gaps() if key.rpartition(":")[0] == theme.name}
     return Summary(
         by_status.get(Status.WRONG, []),
         by_status.get(Status.STALE, []),

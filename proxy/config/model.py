@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import enum
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,6 +52,12 @@ class SealedColumn:
     def name(self) -> str:
         """`schema.table.column`, as errors and commands name it."""
         return f"{self.schema}.{self.table}.{self.column}"
+
+    def command(self, verb: str, *more: SealedColumn) -> str:
+        """The shell command that treats this column, and `more` with it: `sealwire reseal shop public.customers.email`.
+        DATABASE stands where the policy says "*"."""
+        database = "DATABASE" if self.database == "*" else shlex.quote(self.database)
+        return " ".join(("sealwire", verb, database, *(shlex.quote(column.name) for column in (self, *more))))
 
     @property
     def search(self) -> str:

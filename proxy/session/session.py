@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from proxy.config import Policy
 from proxy.errors import ProtocolViolation
 from proxy.session.authentication import Authentication
 from proxy.session.backend import Backend
@@ -60,6 +61,8 @@ class Session:
         self._leaving = False  # the client has sent Terminate; what it asked before is still answered
         self._waiting = False
         self._closing = False
+        self._unaffected: Policy | None = None
+        """The policy that was last seen to leave this transparent session alone."""
 
     # -- what the server layer asks ------------------------------------------------------------------------------------
 
@@ -116,6 +119,22 @@ class Session:
         return [piece for piece in taken if piece]
 
     # -- what happens --------------------------------------------------------------------------------------------------
+
+    def passes_client(self, data: bytes) -> bool:
+        """True: these bytes from the client go to the server as they are, and the session has taken note of them.
+        False: they are for `client_data`. To be called only while `wants_client`, with nothing left to take."""
+        transparent = self._transparent
+        return (
+            transparent is not None
+            and not self._leaving
+            and self._shared.policy is self._unaffected
+            and transparent.passes_client(data)
+        )
+
+    def passes_server(self, data: bytes) -> bool:
+        """The same for bytes from the server and `server_data`."""
+        transparent = self._transparent
+        return transparent is not None and not (self._waiting or self._closing) and transparent.passes_server(data)
 
     def client_data(self, data: bytes) -> None:
         """Bytes from the client; to be called only while `wants_client`."""
@@ -181,12 +200,11 @@ class Session:
         without it has to be answered first."""
         transparent = self._transparent
         self._waiting = False
-        if (
-            transparent is not None
-            and not transparent.is_open
-            and not self._client.in_message
-            and self._shared.database(self._database).policy
-        ):
+        if transparent is None or self._shared.policy is self._unaffected:
+            return False
+        if not self._shared.database(self._database).policy:
+            self._unaffected = self._shared.policy
+        elif not transparent.is_open and not self._client.in_message:
             self._waiting = not transparent.settled
             if not self._waiting:
                 transparent.leave()

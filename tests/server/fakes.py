@@ -43,6 +43,12 @@ class PlainSession:
         self._to_client: list[bytes] = []
         self._to_server: list[bytes] = []
 
+    def passes_client(self, data: bytes) -> bool:
+        return False
+
+    def passes_server(self, data: bytes) -> bool:
+        return False
+
     def client_data(self, data: bytes) -> None:
         assert self.wants_client, "fed while it does not want to be"
         assert data

@@ -19,6 +19,7 @@ from proxy.session.authentication import Authentication
 from proxy.session.backend import Backend
 from proxy.session.conversation import Conversation
 from proxy.session.frontend import Frontend
+from proxy.session.passthrough import Terms
 from proxy.session.planner import Planner
 from proxy.session.refusals import fatal
 from proxy.session.shared import Shared
@@ -32,7 +33,7 @@ _FALSE: Final = frozenset(("", "0", "off", "of", "false", "fals", "fal", "fa", "
 
 class Session:
     """See above. `parameters` are those of the StartupMessage. `max_message` bounds, in bytes, what is collected of
-    one message; messages that pass unchanged may be of any size."""
+    one message; messages that pass unchanged may be of any size. With `scram` the proxy takes part in SCRAM-SHA-256."""
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class Session:
         user: str,
         parameters: Mapping[str, str],
         max_message: int = MAX_MESSAGE,
+        scram: Terms | None = None,
     ) -> None:
         self.user = user
         self._shared = shared
@@ -49,7 +51,7 @@ class Session:
         self._is_replication = parameters.get("replication", "").lower() not in _FALSE
         self._client = Splitter(CLIENT_LENGTHS, side="frontend", heads="QFB", max_message=max_message)
         self._server = Splitter(SERVER_LENGTHS, side="backend", max_message=max_message)
-        self._authentication = Authentication()
+        self._authentication = Authentication(scram)
         self._transparent: Transparent | None = None
         self._conversation: Conversation | None = None
         self._frontend: Frontend | None = None

@@ -17,6 +17,7 @@ from bench.harness import Bench, conditions
 
 ROWS: Final = {
     1: "bench.passthrough",
+    2: "bench.sealed",
     5: "bench.analysis",
 }
 """Number of a row -> the module whose `measure(bench)` measures it."""

@@ -37,8 +37,8 @@ class RelaySession(Protocol):
     def closing(self) -> bool: ...
     @property
     def idle(self) -> bool: ...
-    def passes_client(self, data: bytes) -> bool: ...
-    def passes_server(self, data: bytes) -> bool: ...
+    def swift_client(self, data: bytes) -> bytes | None: ...
+    def swift_server(self, data: bytes) -> bytes | None: ...
     def client_data(self, data: bytes) -> None: ...
     def server_data(self, data: bytes) -> None: ...
     def take_to_client(self) -> list[bytes]: ...
@@ -101,16 +101,16 @@ class Relay:
         session = self._session
         try:
             if leg is self._server:
-                if not self._draining and session.passes_server(data):
-                    self._client.write_one(data)
+                if not self._draining and (piece := session.swift_server(data)) is not None:
+                    self._client.write_one(piece)
                 else:
                     session.server_data(data)
                     self._pump()
             elif self._held or not session.wants_client:
                 self._held.append(data)
                 self._regulate()
-            elif session.passes_client(data):
-                self._server.write_one(data)
+            elif (piece := session.swift_client(data)) is not None:
+                self._server.write_one(piece)
             else:
                 session.client_data(data)
                 self._pump()

@@ -23,6 +23,7 @@ from proxy.session.planner import Planner
 from proxy.session.refusals import fatal
 from proxy.session.replication import Replication, ReplicationFrontend, asked_for
 from proxy.session.shared import Shared
+from proxy.session.steady import Steady
 from proxy.session.transparent import Transparent
 from proxy.wire import messages
 from proxy.wire.frames import CLIENT_LENGTHS, MAX_MESSAGE, SERVER_LENGTHS, Item, Splitter
@@ -53,6 +54,7 @@ class Session:
         self._conversation: Conversation | None = None
         self._frontend: Frontend | None = None
         self._backend: Backend | None = None
+        self._steady: Steady | None = None
         self._to_client: list[bytes] = []
         self._to_server: list[bytes] = []
         self._held: Item | None = None
@@ -94,6 +96,7 @@ class Session:
         return (
             c is not None
             and frontend is not None
+            and (self._steady is None or not self._steady.busy)
             and not c.replies
             and c.batch_empty
             and c.status == b"I"
@@ -118,26 +121,31 @@ class Session:
 
     # -- what happens --------------------------------------------------------------------------------------------------
 
-    def passes_client(self, data: bytes) -> bool:
-        """True: these bytes from the client go to the server as they are, and the session has taken note of them.
-        False: they are for `client_data`. To be called only while `wants_client`, with nothing left to take."""
+    def swift_client(self, data: bytes) -> bytes | None:
+        """What goes to the server for these bytes from the client, where that can be told at a glance. None: they are
+        for `client_data`. To be called only while `wants_client`, with nothing left to take."""
+        if self._steady is not None:
+            return None if self._leaving else self._steady.client(data)
         transparent = self._transparent
-        return (
-            transparent is not None
-            and not self._leaving
-            and self._shared.policy is self._unaffected
-            and transparent.passes_client(data)
-        )
+        if transparent is None or self._leaving or self._shared.policy is not self._unaffected:
+            return None
+        return transparent.swift_client(data)
 
-    def passes_server(self, data: bytes) -> bool:
-        """The same for bytes from the server and `server_data`."""
+    def swift_server(self, data: bytes) -> bytes | None:
+        """The same for bytes from the server: what goes to the client. None: they are for `server_data`."""
+        if self._steady is not None:
+            return None if self._closing else self._steady.server(data)
         transparent = self._transparent
-        return transparent is not None and not (self._waiting or self._closing) and transparent.passes_server(data)
+        if transparent is None or self._waiting or self._closing:
+            return None
+        return transparent.swift_server(data)
 
     def client_data(self, data: bytes) -> None:
         """Bytes from the client; to be called only while `wants_client`."""
         if self._closing or self._leaving:
             return
+        if self._steady is not None:
+            self._steady.unfold()
         self._client.feed(data)
         self._run_client()
 
@@ -145,6 +153,8 @@ class Session:
         """Bytes from the server."""
         if self._closing:
             return
+        if self._steady is not None:
+            self._steady.unfold()
         try:
             self._server.feed(data)
             if self._backend is not None:
@@ -261,6 +271,7 @@ class Session:
             kind = self._replication or Replication.PHYSICAL
             self._frontend = ReplicationFrontend(conversation, kind, inherited=inherited)
         self._backend = Backend(conversation)
+        self._steady = Steady(conversation, self._frontend, self._backend)
 
     def _end(self, sqlstate: str, message: str) -> None:
         """FATAL to the client, Terminate to the server. Nothing is put inside a message that has come out in part."""

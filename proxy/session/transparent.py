@@ -57,33 +57,33 @@ class Transparent:
 
     # -- what came in is forwarded as one piece ------------------------------------------------------------------------
 
-    def passes_client(self, data: bytes) -> bool:
-        """True: `data` is to be forwarded as it is, and has been noted. False: it is to be split."""
+    def swift_client(self, data: bytes) -> bytes | None:
+        """`data`: it is to be forwarded as it is, and has been noted. None: it is to be split."""
         if self._copying or self._streaming:
-            return False
+            return None
         kinds = self._client.swift(data)
         if not kinds:
-            return False
+            return None
         self._outstanding.extend(kinds.translate(None, _UNANSWERED))
         self.is_open = kinds[-1] not in _ANSWERED
-        return True
+        return data
 
-    def passes_server(self, data: bytes) -> bool:
-        """True: `data` is to be forwarded as it is, and has been noted. False: it is to be split."""
+    def swift_server(self, data: bytes) -> bytes | None:
+        """As `swift_client`."""
         if self._copying:
-            return False
+            return None
         kinds = self._server.swift(data)
         if not kinds:
-            return False
+            return None
         ready = kinds.count(b"Z")
         if ready:
             status = _STATUS.get(data[-1])
             if kinds[-1] != _READY or status is None or ready > len(self._outstanding):
-                return False
+                return None
             self.status = status
             for _ in range(ready):
                 self._outstanding.popleft()
-        return True
+        return data
 
     # -- item by item --------------------------------------------------------------------------------------------------
 

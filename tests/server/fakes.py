@@ -43,11 +43,11 @@ class PlainSession:
         self._to_client: list[bytes] = []
         self._to_server: list[bytes] = []
 
-    def passes_client(self, data: bytes) -> bool:
-        return False
+    def swift_client(self, data: bytes) -> bytes | None:
+        return None
 
-    def passes_server(self, data: bytes) -> bool:
-        return False
+    def swift_server(self, data: bytes) -> bytes | None:
+        return None
 
     def client_data(self, data: bytes) -> None:
         assert self.wants_client, "fed while it does not want to be"

@@ -153,10 +153,14 @@ def test_the_short_way_of_a_piece_that_passes_comes_to_the_same(
         for at in range(0, len(data), step):
             piece = data[at : at + step]
             getattr(long, f"{to}_data")(piece)
-            passes = getattr(short, f"passes_{to}")(piece)
-            if not passes:
+            passes = getattr(short, f"swift_{to}")(piece)
+            if passes is None:
                 getattr(short, f"{to}_data")(piece)
-            taken = [piece] if passes else getattr(short, f"take_to_{'server' if to == 'client' else 'client'}")()
+            taken = (
+                [passes]
+                if passes is not None
+                else getattr(short, f"take_to_{'server' if to == 'client' else 'client'}")()
+            )
             assert b"".join(taken) == b"".join(getattr(long, f"take_to_{'server' if to == 'client' else 'client'}")())
             assert (short.idle, short.closing, short.wants_client) == (long.idle, long.closing, long.wants_client)
 
@@ -169,12 +173,12 @@ def test_a_piece_that_passes_takes_the_short_way_until_a_policy_comes() -> None:
     shared = Shared(EMPTY, Sealers(), analyse=Book())
     session = Session(shared, database="shop", user="app", parameters={})
     session.server_data(STARTED)
-    assert session.passes_client(query("SELECT 1"))
+    assert session.swift_client(query("SELECT 1"))
     assert not session.idle
-    assert session.passes_server(complete("SELECT 1") + ready())
+    assert session.swift_server(complete("SELECT 1") + ready())
     assert session.idle
     shared.replace_policy(POLICY)
-    assert not session.passes_client(query("SELECT 1"))
+    assert session.swift_client(query("SELECT 1")) is None
 
 
 def test_without_a_policy_a_session_knows_when_it_is_idle() -> None:

@@ -217,6 +217,14 @@ class Planner:
         basis = self.basis
         return basis.snapshot.plans.plan(text, types, basis.path)
 
+    def known(self, text: str, basis: Basis) -> Analysis | None:
+        """What `analyse_free` or `analyse` would give for a text that has been analysed before; None: find it there."""
+        if not _FREE.fullmatch(text):
+            return basis.snapshot.plans.known(text, (), basis.path)
+        found = self.database.blank.plans.known(text, (), SearchPath())
+        is_free = found and all(isinstance(one, Statement) and not one.plan.touches_sealed for one in found)
+        return found if is_free else None
+
     def analyse_free(self, text: str, types: tuple[int, ...]) -> Analysis | None:
         """The analysis of a statement that needs no catalog, such as BEGIN or SET, or that is no statement at all;
         None: it may need one.

@@ -124,6 +124,18 @@ class Shape:
         return Statement(self.start, length - self.behind, plan)
 
 
+def shape_of_plan(statement: Statement) -> Shape:
+    """A statement without literals that may differ, in the form of a shape."""
+    plan = statement.plan
+    parts: list[str | int] | None = None
+    if plan.template is not None:
+        parts = [plan.template[0]]
+        for number, piece in enumerate(plan.template[1:], 1):
+            parts += (-number, piece)
+    slots = tuple(Slot(literal.sealing, -1, "", literal.text) for literal in plan.literals)
+    return Shape(plan, statement.start, 0, None if parts is None else tuple(parts), slots)
+
+
 def fixed_tokens(text: str, given: Cut) -> frozenset[int] | None:
     """Which of the tokens may not differ within a shape; None: the statement has no shape. Raises Refused."""
     statements = parse(text)

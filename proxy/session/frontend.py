@@ -18,9 +18,9 @@ from proxy.session.conversation import Conversation, Copy, Expectation, Link, Po
 from proxy.session.injection import Injection
 from proxy.session.names import UNSETTLED
 from proxy.session.planner import Basis
+from proxy.session.plans import Analysis
 from proxy.session.refusals import POISON, as_refused, is_unknown_name, plan_changed
 from proxy.session.script import Script
-from proxy.session.shared import Analysis
 from proxy.sql import split
 from proxy.sql.plan import Effect, Failure, Plan, Statement
 from proxy.wire import messages

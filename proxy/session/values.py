@@ -23,6 +23,7 @@ Convert = Callable[[bytes], bytes]
 TEXT_FORMAT: Final = 0
 BINARY_FORMAT: Final = 1
 BYTEA_ARRAY_OID: Final = 1001
+_RANDOM: Final = bytes([Scheme.RANDOM])
 
 
 class Sealer(Protocol):
@@ -86,7 +87,8 @@ def _seal_canonical(sealing: Sealing, source: SqlType, settings: Settings, seale
     if sealing.is_array:
         casts = tuple(cast.element for cast in casts)
     made = _SEAL.get(sealing.use) or partial(_like, sealing)
-    seal = made(column, casts[-1] if casts else source, settings, sealers.sealer(column))
+    sealer = sealers.sealer(_random(column) if sealing.use is Use.SHOW else column)
+    seal = made(column, casts[-1] if casts else source, settings, sealer)
     if not casts:
         return seal
 
@@ -116,13 +118,32 @@ def _carry(column: SealedColumn, source: SqlType, settings: Settings, sealer: Se
         except InvalidValue:
             as_stored = None
         if as_stored is None or as_stored != as_shown:
-            raise Refused(
-                f'a value beside sealed column "{column.name}" does not have the form of its type {column.type}',
-                hint=f"cast the value to {column.type}",
-            )
+            raise _not_storable(column)
         return sealer.seal(as_stored)
 
     return seal
+
+
+def _show(column: SealedColumn, source: SqlType, settings: Settings, sealer: Sealer) -> Convert:
+    loose = column.type.unmodified
+    return lambda value: sealer.seal(codecs.assign(value, source, loose, settings, searchable=False))
+
+
+def _rank(column: SealedColumn, source: SqlType, settings: Settings, sealer: Sealer) -> Convert:
+    def seal(value: bytes) -> bytes:
+        found = codecs.compare(value, source, column.type, settings, max_length=column.max_length)
+        if isinstance(found, Probe):  # it would equal every other value in this gap
+            raise _not_storable(column)
+        return sealer.seal(found)
+
+    return seal
+
+
+def _not_storable(column: SealedColumn) -> Refused:
+    return Refused(
+        f'a value beside sealed column "{column.name}" does not have the form of its type {column.type}',
+        hint=f"cast the value to {column.type}",
+    )
 
 
 def _compare(column: SealedColumn, source: SqlType, settings: Settings, sealer: Sealer) -> Convert:
@@ -173,6 +194,8 @@ def _no_pattern(column: SealedColumn, pattern: str) -> Refused:
 _SEAL: Final[dict[Use, Callable[[SealedColumn, SqlType, Settings, Sealer], Convert]]] = {
     Use.ASSIGN: _assign,
     Use.CARRY: _carry,
+    Use.SHOW: _show,
+    Use.RANK: _rank,
     Use.COMPARE: _compare,
     Use.PREFIX_LOW: _prefix_low,
     Use.PREFIX_HIGH: _prefix_high,
@@ -186,7 +209,7 @@ def opening_function(opening: Opening, data_format: int, settings: Settings, sea
     """
     sealer, binary, type_ = sealers.sealer(opening.column), data_format == BINARY_FORMAT, opening.type
     encode = (codecs.binary_encoder if binary else codecs.text_encoder)(type_, settings)
-    open_, name = sealer.open, opening.column.name
+    open_, name = _opener(opening, sealer, sealers), opening.column.name
 
     def open_plain(data: bytes) -> bytes:
         try:
@@ -204,6 +227,18 @@ def opening_function(opening: Opening, data_format: int, settings: Settings, sea
         return encode(codecs.join_array(type_.facts.oid, dimensions, opened))
 
     return open_elements if opens_elements(opening) else open_plain
+
+
+def _random(column: SealedColumn) -> SealedColumn:
+    """The column as if its search were none: how values that are only shown are sealed."""
+    return replace(column, scheme=Scheme.RANDOM)
+
+
+def _opener(opening: Opening, sealer: Sealer, sealers: Sealers) -> Convert:
+    if not opening.is_mixed:
+        return sealer.open
+    shown = sealers.sealer(_random(opening.column))
+    return lambda sealed: (shown if sealed[1:2] == _RANDOM else sealer).open(sealed)
 
 
 def opens_elements(opening: Opening) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pglast import ast
@@ -113,7 +113,7 @@ def _known(ctx: Context, call: Call) -> Flow | None:
     first = current(call.args[0], call.position) if call.args else PLAIN
     if not isinstance(first, Sealed) or first.is_array:
         return None
-    result = Sealed(first.column, first.type.unmodified)
+    result = replace(first, type=first.type.unmodified, origin=None)
     if name in _OFFSET:
         return _offset(ctx, call, first)
     for flow in call.args[1:]:
@@ -126,7 +126,7 @@ def _known(ctx: Context, call: Call) -> Flow | None:
             if first.column.scheme < Scheme.ORDER:
                 # DISTINCT sorts, and the array comes out sorted
                 raise refusals.needs(first.column, Scheme.ORDER, 'aggregated with "DISTINCT"', call.position)
-        return None if first.type.is_array else Sealed(first.column, first.type.unmodified.array)
+        return None if first.type.is_array else replace(result, type=result.type.array)
     return result if name in _PASSING else None
 
 
@@ -150,7 +150,8 @@ def _extreme(ctx: Context, call: Call) -> Flow | None:
     if not ctx.is_stored:
         ctx.note(call.node, call.node)
         call.node.funcname = (ast.String(sval=SEALED_SCHEMA), ast.String(sval=name))
-    return Sealed(first.column, TEXT if kind.facts.name == "character varying" else kind)
+    kind = TEXT if kind.facts.name == "character varying" else kind
+    return replace(first, type=kind, origin=None)
 
 
 def _offset(ctx: Context, call: Call, first: Sealed) -> Flow | None:
@@ -160,10 +161,10 @@ def _offset(ctx: Context, call: Call, first: Sealed) -> Flow | None:
     if len(call.args) > 1:
         use_as_plain(ctx, call.args[1], f'passed to function "{call.name}"', call.position, INTEGER)
     if len(call.args) < 3:
-        return Sealed(first.column, first.type.unmodified)
+        return replace(first, type=first.type.unmodified, origin=None)
     doing = f'combined by function "{call.name}"'
     flow = unify(ctx, [first, call.args[2]], call.name.upper(), doing, call.position)
-    return Sealed(flow.column, flow.type.unmodified) if isinstance(flow, Sealed) else None
+    return replace(flow, type=flow.type.unmodified) if isinstance(flow, Sealed) else None
 
 
 def _ordered_set(ctx: Context, call: Call) -> Flow | None:
@@ -185,7 +186,7 @@ def _ordered_set(ctx: Context, call: Call) -> Flow | None:
         return None  # an array of fractions gives an array of values
     if isinstance(fraction, ast.A_Const) and isinstance(fraction.val, ast.String):
         return None
-    return Sealed(flow.column, flow.type.unmodified)
+    return replace(flow, type=flow.type.unmodified, origin=None)
 
 
 def sort_list(

@@ -16,6 +16,7 @@ from pglast import ast
 from proxy.config import DatabasePolicy, SealedColumn
 from proxy.errors import Refused
 from proxy.pgtypes import UNKNOWN_OID, Family, SqlType
+from proxy.sql.carrying import settle
 from proxy.sql.catalog import Catalog, Relation, SearchPath
 from proxy.sql.flow import Columns, Kind, Leaf, Slot
 from proxy.sql.naming import column_name
@@ -72,6 +73,8 @@ class Context:
         self._grown: list[Slot] = []
         self._sealings: dict[tuple[int, Use], Sealing] = {}
         self._params: list[Leaf] = []
+        self.carried: list[Leaf] = []
+        """Leaves sealed as Use.CARRY, whose form is settled at the end."""
         self._key = secrets.token_hex(16)
 
     def marker(self, index: int) -> str:
@@ -138,6 +141,7 @@ class Context:
 
     def _replace(self, leaf: Leaf, sealing: Sealing) -> None:
         if leaf.kind is Kind.LITERAL:
+            leaf.literal = len(self.literals)
             self.replace(leaf.slot, self.seal_literal(leaf.text, sealing))
         elif leaf.kind is Kind.NULL:
             if leaf.casts or leaf.source is not None:
@@ -158,6 +162,7 @@ class Context:
 
     def finish(self) -> tuple[ServerParam, ...] | None:
         """The last edits: the server's parameter numbers, and lists that were opened for edits are closed again."""
+        settle(self)
         params = self.finish_params()
         for slot in self._grown:
             slot.close()

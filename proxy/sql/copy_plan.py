@@ -15,10 +15,12 @@ from proxy.config import SealedColumn
 from proxy.errors import Refused
 from proxy.pgtypes import SqlType
 from proxy.sql import utility
+from proxy.sql.carrying import used
 from proxy.sql.catalog import Relation
 from proxy.sql.ddl_columns import require_relation, sealed_columns
 from proxy.sql.ddl_index import existing
-from proxy.sql.flow import Slot
+from proxy.sql.flow import Slot, Uses
+from proxy.sql.meeting import current
 from proxy.sql.plan import CopyFormat, CopyPlan, Plan
 from proxy.sql.queries import openings
 from proxy.sql.survey import Tree
@@ -48,6 +50,8 @@ def _copy_query(task: Task, node: Tree) -> Plan:
                 f'COPY of an array of sealed column "{opening.column.name}" is not supported',
                 hint="copy its values one by one, or SELECT the array",
             )
+    for _, flow in columns:
+        used(current(flow, None), Uses.STRICT)
     types = [None if opening is None else opening.type for opening in results]
     return task.plan(node, copy=_stream(node, names, sealed, types))
 

@@ -70,6 +70,20 @@ class Kind(enum.Enum):
     PARAM = "parameter"
 
 
+class Uses(enum.Flag):
+    """What becomes of a value that stands beside sealed ones: it decides the form that it is sealed in."""
+
+    NONE = 0
+    SHOWN = enum.auto()
+    """It may be a result."""
+    COMPARED = enum.auto()
+    """Compared, grouped or sorted with stored values."""
+    STORED = enum.auto()
+    """Stored into `Leaf.stored_in`."""
+    STRICT = enum.auto()
+    """Anything else: only the form that shows, compares and is stored alike will do."""
+
+
 class Leaf:
     """One NULL, literal or parameter with the casts written around it; `slot` is the place of the outermost cast."""
 
@@ -80,6 +94,7 @@ class Leaf:
         "is_neutral",
         "is_plain",
         "kind",
+        "literal",
         "location",
         "needs",
         "number",
@@ -87,7 +102,9 @@ class Leaf:
         "sealing",
         "slot",
         "source",
+        "stored_in",
         "text",
+        "uses",
     )
 
     def __init__(
@@ -126,6 +143,12 @@ class Leaf:
         """The weakest scheme that carries what has been done with it so far: grouped, sorted..."""
         self.plain_type: SqlType | None = None
         """Type of the plain side it met, where known."""
+        self.literal: int | None = None
+        """Index in Context.literals of a sealed literal."""
+        self.uses = Uses.NONE
+        """What becomes of it where it is sealed as Use.CARRY."""
+        self.stored_in: SealedColumn | None = None
+        """The column that it is stored into."""
 
     @property
     def type(self) -> SqlType | None:
@@ -148,6 +171,8 @@ class Sealed:
     """What the application sees; is_array (and not column.type.is_array): an array of sealed values."""
     origin: tuple[int, int] | None = None
     """(relation OID, attribute number) while it is a plain reference: what RowDescription shows."""
+    carried: tuple[Leaf, ...] = ()
+    """Literals and parameters that may be this value. Whoever derives a flow from this one hands them on."""
 
     @property
     def is_array(self) -> bool:
@@ -170,9 +195,9 @@ class Open:
     slot: Slot | None = None
     """Place of the ARRAY[...], with casts around it, where is_array."""
     casts: tuple[SqlType, ...] = ()
-    """Casts around a shared column, innermost first; they follow those of its leaves."""
+    """Casts around a shared column or a combination, innermost first; they follow those of its leaves."""
     wraps: tuple[Slot, ...] = ()
-    """Places of those casts: they leave the tree once the column is sealed."""
+    """Places of those casts: they leave the tree once the value is sealed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from pglast import ast
@@ -15,9 +16,10 @@ from pglast import ast
 from proxy.config import Scheme, SealedColumn
 from proxy.pgtypes import Family, SqlType
 from proxy.sql import refusals
+from proxy.sql.carrying import used
 from proxy.sql.context import Context, bytea_cast
 from proxy.sql.conversions import BYTEA, assignable, common_type, common_typmod, comparable, operand_type
-from proxy.sql.flow import PLAIN, Flow, Kind, Leaf, Opaque, Open, Plain, Row, Sealed, Unsealed, resolve_unknown
+from proxy.sql.flow import PLAIN, Flow, Kind, Leaf, Opaque, Open, Plain, Row, Sealed, Unsealed, Uses, resolve_unknown
 from proxy.sql.plan import TEXT, Sealing, Use
 
 OPERATORS: Final = {
@@ -42,7 +44,8 @@ def current(flow: Flow, position: int | None) -> Flow:
                     raise refusals.also_plain(leaf.sealing.column, position)
                 column = leaf.sealing.column
                 kind = flow.type or column.type.unmodified
-                return Sealed(column, kind.array if flow.is_array and not kind.is_array else kind)
+                kind = kind.array if flow.is_array and not kind.is_array else kind
+                return Sealed(column, kind, carried=flow.leaves)
     return flow
 
 
@@ -78,6 +81,8 @@ def require(ctx: Context, flow: Flow, scheme: Scheme, doing: str, position: int 
             raise refusals.cannot(flow.column, f"{doing} as an array", position)
         if flow.column.scheme < scheme:
             raise refusals.needs(flow.column, scheme, doing, position)
+        if scheme > Scheme.RANDOM:
+            used(flow, Uses.COMPARED)
     elif isinstance(flow, Open):
         for leaf in flow.leaves:
             leaf.needs = max(leaf.needs, scheme)
@@ -118,14 +123,18 @@ def compare(ctx: Context, operator: str, left: Flow, right: Flow, position: int 
 
 def _compare_sealed(ctx: Context, operator: str, sealed: Sealed, other: Flow, doing: str, position: int | None) -> None:
     check_operator(sealed, operator, doing, position)
+    used(sealed, Uses.COMPARED)
     if isinstance(other, Sealed):
         check_same(sealed, other, doing, position)
+        used(other, Uses.COMPARED)
     elif isinstance(other, Open) and not other.is_array:
         if other.type is not None and not _meets(sealed, other.type):
             raise refusals.no_operator(operator, sealed.type, other.type, position)
         if sealed.type.family is Family.TEXT and other.type is not None and other.type.family is Family.CHAR:
             _strip_padding(sealed, other, doing, position)
         seal(ctx, other, sealed.column, Use.CARRY if other.is_shared else Use.COMPARE, doing, position)
+        for leaf in other.leaves if other.is_shared else ():
+            leaf.uses |= Uses.COMPARED
     else:
         raise refusals.meets_plain(sealed.column, doing, position)
 
@@ -158,8 +167,10 @@ def compare_any(ctx: Context, operator: str, left: Flow, right: Flow, position: 
     left, right = current(left, position), current(right, position)
     if isinstance(left, Sealed):
         check_operator(left, operator, doing, position)
+        used(left, Uses.COMPARED)
         if isinstance(right, Sealed) and right.is_array:
-            check_same(left, Sealed(right.column, right.type.element), doing, position)
+            check_same(left, replace(right, type=right.type.element), doing, position)
+            used(right, Uses.COMPARED)
         elif isinstance(right, Open):
             _seal_elements(ctx, operator, left, right, doing, position)
         else:
@@ -167,7 +178,7 @@ def compare_any(ctx: Context, operator: str, left: Flow, right: Flow, position: 
     elif isinstance(right, Sealed):
         if not right.is_array:
             raise refusals.cannot(right.column, f"{doing} as an array", position)
-        _compare_sealed(ctx, operator, Sealed(right.column, right.type.element), left, doing, position)
+        _compare_sealed(ctx, operator, replace(right, type=right.type.element), left, doing, position)
     else:
         use_as_plain(ctx, left, doing, position)
         kind = _kind(left)
@@ -277,12 +288,15 @@ def unify(
         return _unify_plain(ctx, flows, construct, doing, position)
     base = max(sealed, key=lambda flow: width(flow.column))
     kinds: list[SqlType | None] = []
+    carried: list[Leaf] = []
     for flow in flows:
         if isinstance(flow, Sealed):
             check_same(base, flow, doing, position)
             kinds.append(flow.type)
+            carried.extend(flow.carried)
         elif isinstance(flow, Open) and not flow.is_array and not base.is_array:
             kinds.append(flow.type)
+            carried.extend(flow.leaves)
         else:
             raise refusals.meets_plain(base.column, doing, position)
     if base.type.family is Family.CHAR and len({flow.column.type.typmod for flow in sealed}) > 1:
@@ -296,13 +310,13 @@ def unify(
                 if leaf.kind is Kind.PARAM and leaf.source is None and not ctx.declared_type(leaf.number):
                     leaf.source = common
             seal(ctx, flow, base.column, Use.CARRY, doing, position)
-    return Sealed(base.column, common_typmod(kinds, common))
+    return Sealed(base.column, common_typmod(kinds, common), carried=tuple(carried))
 
 
 def _unify_plain(ctx: Context, flows: Sequence[Flow], construct: str, doing: str, position: int | None) -> Flow:
     if all(isinstance(flow, Open) and not flow.is_array for flow in flows):
         opens = [branch for branch in flows if isinstance(branch, Open)]
-        if any(branch.is_shared for branch in opens):
+        if any(branch.is_shared or branch.wraps for branch in opens):
             # Others read that column too: were it sealed for them later, the rest of this result would stay plain.
             for branch in opens:
                 use_as_plain(ctx, branch, doing, position)
@@ -310,6 +324,9 @@ def _unify_plain(ctx: Context, flows: Sequence[Flow], construct: str, doing: str
         common = common_type(kinds, construct, position) or TEXT
         for branch in opens:
             resolve_unknown(branch, common)
+            for leaf in branch.leaves:
+                if leaf.type is not None and leaf.type.oid != common.oid:
+                    leaf.casts = (*leaf.casts, common)
         leaves = tuple(leaf for branch in opens for leaf in branch.leaves)
         return Open(leaves, common_typmod(kinds, common), is_shared=any(branch.is_shared for branch in opens))
     known = next((flow.type for flow in flows if isinstance(flow, Plain) and flow.type is not None), None)
@@ -348,6 +365,7 @@ def assign(ctx: Context, flow: Flow, target: Flow, name: str, position: int | No
     flow = current(flow, position)
     if isinstance(flow, Sealed):
         check_same(target, flow, "stored in each other", position)
+        used(flow, Uses.STORED, column)
         if not _fits(flow.column.type, column.type):
             raise refusals.too_wide(column, flow.column.type, position)
     elif isinstance(flow, Open) and not flow.is_array:
@@ -406,6 +424,8 @@ def seal(
             # sealed without its padding, so it would be shown with that of the column
             raise refusals.cannot(column, f"{doing} with values of other lengths", position)
         leaf.is_cast = bool(flow.casts)
+        if chosen is Use.CARRY and leaf.kind is not Kind.NULL:
+            ctx.carried.append(leaf)
         ctx.seal(leaf, ctx.sealing(column, chosen, leaf.source, leaf.casts + flow.casts, is_array=is_array))
     _unwrap(ctx, flow)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from pglast import ast, enums
@@ -91,7 +92,7 @@ def _nullif(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:
         kind = compared_type(left.type, other)
         if kind.family is not left.type.family:
             raise refusals.result_type(left.column, kind, "compared by nullif", position)
-        return Sealed(left.column, kind)
+        return replace(left, type=kind, origin=None)
     return Plain(left.type) if isinstance(left, Plain) else PLAIN
 
 

@@ -32,6 +32,10 @@ class Use(enum.Enum):
     """Stands beside stored values and may be shown as one of them: coalesce, CASE, UNION, VALUES, lag's default... The
     column's modifier is neither applied nor enforced: a value that storing it in the column would change (too long,
     rounded, a numeric of another scale) is refused, since the result would not show it as PostgreSQL does."""
+    SHOW = "show"
+    """As CARRY, where the value can only be shown: sealed with the random scheme, in the form that is shown."""
+    RANK = "rank"
+    """As CARRY, where the value is only compared and sorted with stored values: sealed in the form of an equal one."""
     PREFIX_LOW = "prefix low"
     """LIKE 'x%' on an ordered text column, rewritten to `>= low AND < high`: the smallest value with the prefix."""
     PREFIX_HIGH = "prefix high"
@@ -99,6 +103,8 @@ class Opening:
     """What RowDescription reports to the application; is_array: the server returns bytea[] (array_agg)."""
     origin: tuple[int, int] | None = None
     """(table OID, attribute number) that RowDescription must show where the column is a plain reference."""
+    is_mixed: bool = False
+    """True: some of the values may be sealed by Use.SHOW."""
 
 
 class Effect(enum.Flag):

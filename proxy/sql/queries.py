@@ -5,8 +5,9 @@ from __future__ import annotations
 from pglast import ast
 
 from proxy.sql import changes, refusals, select
+from proxy.sql.carrying import used
 from proxy.sql.context import Context
-from proxy.sql.flow import Columns, Flow, Opaque, Row, Sealed
+from proxy.sql.flow import Columns, Flow, Opaque, Row, Sealed, Uses
 from proxy.sql.meeting import current
 from proxy.sql.plan import Opening
 from proxy.sql.scopes import Scope
@@ -25,7 +26,8 @@ def analyse_query(ctx: Context, statement: ast.Node, outer: Scope | None = None)
 
 
 def openings(columns: Columns) -> tuple[Opening | None, ...] | None:
-    """What to open in the result; None: nothing. To be called once the whole statement has been analysed.
+    """What to open in the result; None: nothing. To be called once the whole statement has been analysed, and before
+    Context.finish().
 
     Raises Refused where sealed values would come back inside a record or next to columns that are not known.
     """
@@ -40,7 +42,8 @@ def openings(columns: Columns) -> tuple[Opening | None, ...] | None:
 def _opening(flow: Flow) -> Opening | None:
     flow = current(flow, None)
     if isinstance(flow, Sealed):
-        return Opening(flow.column, flow.type, flow.origin)
+        used(flow, Uses.SHOWN)
+        return Opening(flow.column, flow.type, flow.origin, is_mixed=bool(flow.carried))
     if isinstance(flow, Row):
         for _, part in flow.fields:
             if (opening := _opening(part)) is not None:

@@ -14,7 +14,7 @@ from proxy.config import Scheme
 from proxy.sql import calls, ctes, operators, refusals, sources
 from proxy.sql.context import Context, bytea_cast
 from proxy.sql.dispatch import analyses, expression, plain
-from proxy.sql.flow import Columns, Flow, Opaque, Row, Sealed, Slot, Unsealed
+from proxy.sql.flow import Columns, Flow, Opaque, Row, Sealed, Slot, Unsealed, Uses
 from proxy.sql.meeting import current, require, unify, use_as_plain
 from proxy.sql.naming import column_name
 from proxy.sql.scopes import Cte, Entry, ListItem, Scope
@@ -52,6 +52,7 @@ def analyse_select(ctx: Context, statement: ast.SelectStmt, outer: Scope | None)
 
 
 def _select(ctx: Context, statement: ast.SelectStmt, scope: Scope) -> Columns:
+    carried = len(ctx.carried)
     sources.from_clause(ctx, statement, "fromClause", scope)
     columns = target_list(ctx, statement, "targetList", scope)
     if statement.whereClause is not None:
@@ -72,6 +73,9 @@ def _select(ctx: Context, statement: ast.SelectStmt, scope: Scope) -> Columns:
             for index in range(len(distinct)):
                 flow = _named_or(ctx, Slot(statement, "distinctClause", index), scope, columns, "DISTINCT ON")
                 require(ctx, flow, Scheme.EQUALITY, "used in DISTINCT ON", None)
+    if distinct or statement.groupClause:
+        for leaf in ctx.carried[carried:]:  # PostgreSQL must find the same expression in several clauses
+            leaf.uses |= Uses.STRICT
     return columns
 
 

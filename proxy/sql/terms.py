@@ -170,9 +170,9 @@ def cast(ctx: Context, node: ast.TypeCast, slot: Slot, scope: Scope) -> Flow:
             # the bytea constants of a stored definition take the type of the sealed side that they meet
             known = None if ctx.is_stored and target.family is BYTEA.family else target
             return Open(flow.leaves, known, is_direct=True)
-    if isinstance(flow, Open) and flow.is_shared and target is not None and not (flow.is_array or target.is_array):
+    if isinstance(flow, Open) and not flow.is_direct and target is not None and not (flow.is_array or target.is_array):
         casts, wraps = (*flow.casts, target), (*flow.wraps, slot)
-        return Open(flow.leaves, target, is_shared=True, casts=casts, wraps=wraps)
+        return Open(flow.leaves, target, is_shared=flow.is_shared, casts=casts, wraps=wraps)
     use_as_plain(ctx, flow, f"cast to {name}", position)
     return Plain(target)
 
@@ -321,7 +321,7 @@ def _array(ctx: Context, flows: list[Flow], slot: Slot, position: int | None) ->
     if any(isinstance(current(flow, position), Sealed) for flow in flows):
         flow = unify(ctx, flows, "ARRAY", "put into an array", position)
         if isinstance(flow, Sealed) and not flow.type.is_array:
-            return Sealed(flow.column, flow.type.array)
+            return replace(flow, type=flow.type.array)
         if isinstance(flow, Sealed):
             raise refusals.cannot(flow.column, "nested in another array", position)
         return PLAIN
@@ -360,7 +360,7 @@ def indirection(ctx: Context, node: ast.A_Indirection, slot: Slot, scope: Scope)
                     raise refusals.unsealed(found[0].column, None)
                 return found[0]
         if isinstance(flow, Sealed) and flow.is_array and isinstance(step, ast.A_Indices) and not step.is_slice:
-            return Sealed(flow.column, flow.type.element)
+            return replace(flow, type=flow.type.element, origin=None)
     use_as_plain(ctx, flow, "subscripted", None)
     return PLAIN
 
@@ -408,7 +408,7 @@ def subquery(ctx: Context, node: ast.SubLink, slot: Slot, scope: Scope) -> Flow:
     if kind != enums.SubLinkType.ARRAY_SUBLINK:
         raise refusals.unsupported("this kind of subquery", position)
     if isinstance(flow, Sealed) and not flow.type.is_array:
-        return Sealed(flow.column, flow.type.array)
+        return replace(flow, type=flow.type.array)
     use_as_plain(ctx, flow, "put into an array", position)
     return PLAIN
 

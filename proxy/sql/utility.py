@@ -138,14 +138,13 @@ def prepare(task: Task, node: Tree) -> Plan:
     if columns is None:
         inner = Plan(effects=inner_effects, tag=_inner_tag(node.query))
         return replace(task.plain(node), prepares=Preparation(node.name, known, inner))
+    results = openings(columns)
     params = task.context.finish()
     if params is not None:
         node.argtypes = tuple(_server_type(param, node.argtypes or ()) for param in params)
         task.context.edited = True
     whole = task.assemble(node, params)
-    inner = Plan(
-        params=params, results=openings(columns), effects=inner_effects, tables=whole.tables, tag=_inner_tag(node.query)
-    )
+    inner = Plan(params=params, results=results, effects=inner_effects, tables=whole.tables, tag=_inner_tag(node.query))
     return replace(whole, params=None, prepares=Preparation(node.name, known, inner))
 
 

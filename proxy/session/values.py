@@ -5,7 +5,7 @@ The functions resolve everything that does not depend on the value once, and ret
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final, Protocol
@@ -16,9 +16,10 @@ from proxy.pgtypes import BYTEA_OID, SqlType
 from proxy.sql.patterns import ends_with_escape, split_pattern
 from proxy.sql.plan import Opening, Sealing, Use
 from proxy.wire import codecs
-from proxy.wire.codecs import Probe, Settings
+from proxy.wire.codecs import Probe, Settings, records
 
 Convert = Callable[[bytes], bytes]
+Join = Callable[[Sequence[bytes | None]], bytes | None]
 
 TEXT_FORMAT: Final = 0
 BINARY_FORMAT: Final = 1
@@ -58,6 +59,40 @@ def sealing_function(sealing: Sealing, data_format: int, settings: Settings, sea
         return codecs.join_array(BYTEA_OID, dimensions, [None if e is None else seal(e) for e in elements])
 
     return seal_elements
+
+
+def joining_function(sealing: Sealing, formats: Sequence[int], settings: Settings, sealers: Sealers) -> Join:
+    """Several values from the client, each in its format, that one sealed value is made of: the elements of an array,
+    or a pattern and its escape character.
+
+    The callable raises Refused as PostgreSQL would fail.
+    """
+    source = sealing.client_type
+    kind = source.element
+    readers = [
+        (codecs.binary_decoder if one == BINARY_FORMAT else codecs.text_decoder)(kind, settings) for one in formats
+    ]
+
+    def read(values: Sequence[bytes | None]) -> list[bytes | None]:
+        return [None if value is None else reader(value) for reader, value in zip(readers, values, strict=True)]
+
+    if source.is_array:
+        seal = _seal_canonical(sealing, source, settings, sealers)
+        dimensions = codecs.Dimensions((len(formats),), (1,))
+        return lambda values: seal(codecs.join_array(kind.oid, dimensions, read(values)))
+
+    def seal_pattern(values: Sequence[bytes | None]) -> bytes | None:
+        pattern, escape = read(values)
+        if pattern is None or escape is None:
+            return None
+        character = escape.decode()
+        if len(character) > 1:
+            raise Refused(
+                "invalid escape string", hint="Escape string must be empty or one character.", sqlstate="22025"
+            )
+        return _seal_canonical(replace(sealing, escape=character), source, settings, sealers)(pattern)
+
+    return seal_pattern
 
 
 def literal_function(sealing: Sealing, settings: Settings, sealers: Sealers) -> Callable[[str], str]:
@@ -168,9 +203,9 @@ def _like(sealing: Sealing, column: SealedColumn, source: SqlType, settings: Set
 
     def seal(value: bytes) -> bytes:
         pattern = value.decode() + sealing.suffix
-        found = split_pattern(pattern, "\\")
+        found = split_pattern(pattern, sealing.escape)
         if found is None or (found[1] and sealing.use is Use.LIKE):
-            raise _no_pattern(column, pattern)
+            raise _no_pattern(column, pattern, sealing.escape)
         text, is_open = found[0].encode(), found[1]
         if not is_open:
             sealed = exact(text)
@@ -182,8 +217,8 @@ def _like(sealing: Sealing, column: SealedColumn, source: SqlType, settings: Set
     return seal
 
 
-def _no_pattern(column: SealedColumn, pattern: str) -> Refused:
-    if ends_with_escape(pattern):
+def _no_pattern(column: SealedColumn, pattern: str, escape: str) -> Refused:
+    if ends_with_escape(pattern, escape):
         return Refused("LIKE pattern must not end with escape character", sqlstate="22025")
     return Refused(
         f'column "{column.name}" is sealed with search: {column.search} and cannot be matched with this LIKE pattern',
@@ -207,6 +242,8 @@ def opening_function(opening: Opening, data_format: int, settings: Settings, sea
 
     The callable raises Refused: XX001 for a value that does not open, 22P05 for what client_encoding cannot express.
     """
+    if opening.fields is not None:
+        return _record_function(opening, opening.fields, data_format, settings, sealers)
     sealer, binary, type_ = sealers.sealer(opening.column), data_format == BINARY_FORMAT, opening.type
     encode = (codecs.binary_encoder if binary else codecs.text_encoder)(type_, settings)
     open_, name = _opener(opening, sealer, sealers), opening.column.name
@@ -227,6 +264,32 @@ def opening_function(opening: Opening, data_format: int, settings: Settings, sea
         return encode(codecs.join_array(type_.facts.oid, dimensions, opened))
 
     return open_elements if opens_elements(opening) else open_plain
+
+
+def _record_function(
+    opening: Opening, fields: tuple[Opening | None, ...], data_format: int, settings: Settings, sealers: Sealers
+) -> Convert:
+    """A record, whose sealed fields are opened."""
+    name, binary = opening.column.name, data_format == BINARY_FORMAT
+    made = [None if part is None else opening_function(part, data_format, settings, sealers) for part in fields]
+
+    def open_record(data: bytes) -> bytes:
+        try:
+            given = records.parse_binary(data) if binary else [(0, value) for value in records.parse_text(data)]
+        except InvalidValue:
+            raise corrupted(name) from None
+        if len(given) != len(made):
+            raise Refused("the server returns another record than was planned", sqlstate="XX000")
+        opened = [
+            (
+                oid if part is None or part.fields is not None else part.type.oid,
+                value if value is None or open_ is None else open_(value),
+            )
+            for (oid, value), part, open_ in zip(given, fields, made, strict=True)
+        ]
+        return records.print_binary(opened) if binary else records.print_text([value for _, value in opened])
+
+    return open_record
 
 
 def _random(column: SealedColumn) -> SealedColumn:

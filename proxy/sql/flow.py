@@ -62,6 +62,19 @@ def _closed(value: list[Any]) -> tuple[Any, ...]:
     return tuple(_closed(part) if isinstance(part, list) else part for part in value)
 
 
+def bare(node: Any) -> Any:
+    """The literal or parameter inside all that may be written around a leaf: casts, COLLATE, +, and date(...)."""
+    while True:
+        if isinstance(node, ast.TypeCast | ast.CollateClause):
+            node = node.arg
+        elif isinstance(node, ast.A_Expr):
+            node = node.rexpr
+        elif isinstance(node, ast.FuncCall):
+            (node,) = node.args or ()
+        else:
+            return node
+
+
 class Kind(enum.Enum):
     """What a leaf is."""
 
@@ -88,6 +101,7 @@ class Leaf:
     """One NULL, literal or parameter with the casts written around it; `slot` is the place of the outermost cast."""
 
     __slots__ = (
+        "absorbed",
         "casts",
         "group",
         "is_cast",
@@ -98,6 +112,7 @@ class Leaf:
         "location",
         "needs",
         "number",
+        "parts",
         "plain_type",
         "sealing",
         "slot",
@@ -143,6 +158,10 @@ class Leaf:
         """The weakest scheme that carries what has been done with it so far: grouped, sorted..."""
         self.plain_type: SqlType | None = None
         """Type of the plain side it met, where known."""
+        self.parts: tuple[Leaf, ...] = ()
+        """Parameters whose values become part of this one's; their own places have left the tree."""
+        self.absorbed = False
+        """True for such a part."""
         self.literal: int | None = None
         """Index in Context.literals of a sealed literal."""
         self.uses = Uses.NONE

@@ -16,6 +16,7 @@ from pglast import ast
 from proxy.config import Scheme, SealedColumn
 from proxy.pgtypes import Family, SqlType
 from proxy.sql import refusals
+from proxy.sql.arrays import array_elements, array_literal
 from proxy.sql.carrying import used
 from proxy.sql.context import Context, bytea_cast
 from proxy.sql.conversions import BYTEA, assignable, common_type, common_typmod, comparable, operand_type
@@ -103,8 +104,9 @@ def refuse_record(ctx: Context, flow: Row, position: int | None) -> None:
 def compare(ctx: Context, operator: str, left: Flow, right: Flow, position: int | None) -> None:
     """`left operator right`; PostgreSQL decides it on ciphertext."""
     if isinstance(left, Row) and isinstance(right, Row):
-        refuse_record(ctx, left, position)
-        refuse_record(ctx, right, position)
+        if not (left.is_record and right.is_record):
+            refuse_record(ctx, left, position)
+            refuse_record(ctx, right, position)
         if len(left.fields) != len(right.fields):
             raise refusals.syntax("unequal number of entries in row expressions", position)
         for (_, a), (_, b) in zip(left.fields, right.fields, strict=True):
@@ -216,61 +218,17 @@ def _seal_elements(ctx: Context, operator: str, sealed: Sealed, array: Open, doi
 def _spread(ctx: Context, leaf: Leaf, column: SealedColumn, position: int | None) -> None:
     """An array literal becomes ARRAY[...] of sealed elements."""
     elements = array_elements(leaf.text)
-    if elements is None or any(not kind.is_array for kind in leaf.casts):
+    if any(not kind.is_array for kind in leaf.casts):
         raise refusals.unsupported("this array literal", position, "write it as ARRAY[...] or send it as a parameter")
+    if elements is None:  # several dimensions, or malformed: whoever reads the value says so
+        leaf.sealing = Sealing(column, Use.COMPARE, leaf.source, leaf.casts, is_array=True)
+        ctx.replace(leaf.slot, ctx.seal_literal(leaf.text, leaf.sealing, is_array=True))
+        return
     source = leaf.source.element if leaf.source else None
     sealing = Sealing(column, Use.COMPARE, source, tuple(kind.element for kind in leaf.casts))
     nodes = tuple(ast.A_Const(isnull=True) if text is None else ctx.seal_literal(text, sealing) for text in elements)
     ctx.replace(leaf.slot, bytea_cast(ast.A_ArrayExpr(elements=nodes), is_array=True))
     leaf.sealing = sealing
-
-
-def array_elements(text: str) -> list[str | None] | None:
-    """The elements of a one-dimensional array literal, `{a,"b c",NULL}`; None where it is malformed, has several
-    dimensions or bounds of its own. Source: the manual, "Array Input and Output Syntax"."""
-    body = text.strip(" \t\n\r\v\f")
-    if len(body) < 2 or body[0] != "{" or body[-1] != "}":
-        return None
-    body = body[1:-1]
-    if not body.strip():
-        return []
-    elements: list[str | None] = []
-    index, size = 0, len(body)
-    while True:
-        while index < size and body[index].isspace():
-            index += 1
-        piece: list[str] = []
-        quoted = index < size and body[index] == '"'
-        if quoted:
-            index += 1
-            while index < size and body[index] != '"':
-                if body[index] == "\\":
-                    index += 1
-                    if index == size:
-                        return None
-                piece.append(body[index])
-                index += 1
-            if index == size:
-                return None
-            index += 1
-            while index < size and body[index].isspace():
-                index += 1
-            elements.append("".join(piece))
-        else:
-            while index < size and body[index] != ",":
-                if body[index] in '{}"\\':
-                    return None
-                piece.append(body[index])
-                index += 1
-            word = "".join(piece).strip()
-            if not word:
-                return None
-            elements.append(None if word.lower() == "null" else word)
-        if index == size:
-            return elements
-        if body[index] != ",":
-            return None
-        index += 1
 
 
 def unify(
@@ -372,8 +330,37 @@ def assign(ctx: Context, flow: Flow, target: Flow, name: str, position: int | No
         if flow.type is not None and not ctx.is_stored and not assignable(flow.type, column.type):
             raise refusals.not_assignable(name, column.type, flow.type, position)
         seal(ctx, flow, column, Use.ASSIGN, "stored", position)
+    elif isinstance(flow, Open) and column.type.is_array and not ctx.is_stored:
+        _store_array(ctx, flow, column, name, position)
     else:
         raise refusals.meets_plain(column, "stored", position)
+
+
+def _store_array(ctx: Context, flow: Open, column: SealedColumn, name: str, position: int | None) -> None:
+    """ARRAY[...] of literals becomes one array literal, of parameters one parameter that is made of them all."""
+    kind = flow.type
+    kinds = {leaf.kind for leaf in flow.leaves}
+    is_literal = Kind.PARAM not in kinds
+    if kind is None or flow.slot is None or not (is_literal or kinds == {Kind.PARAM}) or flow.is_shared:
+        raise refusals.meets_plain(column, "stored", position)
+    if not assignable(kind, column.type):
+        raise refusals.not_assignable(name, column.type, kind, position)
+    for leaf in flow.leaves:
+        if leaf.casts or leaf.is_plain or leaf.sealing is not None:
+            raise refusals.meets_plain(column, "stored", position)
+    sealing = Sealing(column, Use.ASSIGN, kind)
+    first = flow.leaves[0]
+    if is_literal:
+        for leaf in flow.leaves:
+            leaf.sealing = sealing
+        texts = [None if leaf.kind is Kind.NULL else leaf.text for leaf in flow.leaves]
+        ctx.replace(flow.slot, ctx.seal_literal(array_literal(texts), sealing))
+        return
+    first.sealing, first.slot = sealing, flow.slot
+    first.parts = flow.leaves[1:]
+    for leaf in first.parts:
+        leaf.absorbed = True
+    ctx.replace(flow.slot, ast.ParamRef(number=first.number, location=first.location))
 
 
 def width(column: SealedColumn) -> float:

@@ -24,6 +24,6 @@ def split_pattern(pattern: str, escape: str) -> tuple[str, bool] | None:
     return "".join(text), False
 
 
-def ends_with_escape(pattern: str) -> bool:
-    """True for a pattern that ends in a lone backslash, for which PostgreSQL raises 22025 once it gets there."""
-    return (len(pattern) - len(pattern.rstrip("\\"))) % 2 == 1
+def ends_with_escape(pattern: str, escape: str) -> bool:
+    """True for a pattern that ends in a lone escape character, for which PostgreSQL raises 22025 once it gets there."""
+    return bool(escape) and (len(pattern) - len(pattern.rstrip(escape))) % 2 == 1

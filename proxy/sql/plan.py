@@ -63,6 +63,8 @@ class Sealing:
     """The value is an array whose elements are sealed one by one (`= ANY($1)`); the server gets bytea[]."""
     suffix: str = ""
     """LIKE, LIKE_LOW, LIKE_HIGH: appended to the pattern (`LIKE $1 || '%'`)."""
+    escape: str = "\\"
+    """LIKE, LIKE_LOW, LIKE_HIGH: the escape character; "" for none."""
 
     @property
     def client_type(self) -> SqlType:
@@ -92,6 +94,11 @@ class ServerParam:
     """Index from 0 of the client's parameter that feeds it; two server parameters may share one."""
     sealing: Sealing | None = None
     """None: the client's bytes and format pass through."""
+    more: tuple[int, ...] = ()
+    """Further parameters of the client that the one sealed value is made of: the elements of an array, or the escape
+    character of a pattern."""
+    absorbed: int = 0
+    """Not 0: the value goes into another parameter's, and the server gets NULL. OID of the type for the client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +112,8 @@ class Opening:
     """(table OID, attribute number) that RowDescription must show where the column is a plain reference."""
     is_mixed: bool = False
     """True: some of the values may be sealed by Use.SHOW."""
+    fields: tuple[Opening | None, ...] | None = None
+    """A record: what to open in it; `column` and `type` are those of its first sealed field."""
 
 
 class Effect(enum.Flag):

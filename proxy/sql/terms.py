@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any, Final
 
 from pglast import ast, enums
 
@@ -11,8 +12,19 @@ from proxy.config import Scheme
 from proxy.pgtypes import SqlType, type_of_oid
 from proxy.sql import refusals
 from proxy.sql.catalog import SEALED_SCHEMA, SEALED_TYPE
-from proxy.sql.context import Context
-from proxy.sql.conversions import BIGINT, BOOLEAN, BYTEA, INTEGER, NUMERIC, common_type, common_typmod, type_of_name
+from proxy.sql.context import Context, bytea_cast
+from proxy.sql.conversions import (
+    BIGINT,
+    BOOLEAN,
+    BYTEA,
+    INTEGER,
+    NUMERIC,
+    STRINGS,
+    common_type,
+    common_typmod,
+    keeps,
+    type_of_name,
+)
 from proxy.sql.dispatch import STATEMENTS, children, each, expression, handles
 from proxy.sql.flow import (
     PLAIN,
@@ -34,6 +46,7 @@ from proxy.sql.meeting import compare, current, require, unify, use_as_plain
 from proxy.sql.plan import TEXT, Sealing, Use
 from proxy.sql.scopes import Item, Scope
 
+_BYTEWISE: Final = frozenset({"C", "POSIX", "ucs_basic"})
 _INT4: range = range(-(2**31), 2**31)
 _INT8: range = range(-(2**63), 2**63)
 
@@ -204,11 +217,19 @@ def _cast_sealed(
         target is None
         or target.family is not flow.type.family
         or target.is_array != flow.type.is_array
-        or (target.typmod != -1 and target != flow.type)
+        or not keeps(flow.type, target)
     ):
         raise refusals.cast_of_sealed(flow.column, str(target) if target else name, position)
+    if target.typmod != -1 and target != flow.type:
+        _unwrap(ctx, slot, Slot(node, "arg").get())
+        return replace(flow, type=target, origin=None)
     ctx.replace(slot, Slot(node, "arg").get())
     return replace(flow, type=target)
+
+
+def _unwrap(ctx: Context, slot: Slot, inner: Any) -> None:
+    """Takes away what means nothing on ciphertext; a result column stays an expression, of no table."""
+    ctx.replace(slot, bytea_cast(inner) if isinstance(slot.holder, ast.ResTarget) else inner)
 
 
 @handles(ast.NullTest)
@@ -293,15 +314,6 @@ def coalesce(ctx: Context, node: ast.CoalesceExpr, slot: Slot, scope: Scope) -> 
     return unify(ctx, each(ctx, node, "args", scope), "COALESCE", "combined by coalesce", ctx.position(node.location))
 
 
-@handles(ast.MinMaxExpr)
-def greatest_least(ctx: Context, node: ast.MinMaxExpr, slot: Slot, scope: Scope) -> Flow:
-    position = ctx.position(node.location)
-    name = "GREATEST" if node.op == enums.MinMaxOp.IS_GREATEST else "LEAST"
-    flow = unify(ctx, each(ctx, node, "args", scope), name, f"compared by {name}", position)
-    require(ctx, flow, Scheme.ORDER, f"compared by {name}", position)
-    return flow
-
-
 @handles(ast.A_ArrayExpr)
 def array(ctx: Context, node: ast.A_ArrayExpr, slot: Slot, scope: Scope) -> Flow:
     return _array(ctx, each(ctx, node, "elements", scope), slot, ctx.position(node.location))
@@ -367,8 +379,19 @@ def indirection(ctx: Context, node: ast.A_Indirection, slot: Slot, scope: Scope)
 
 @handles(ast.CollateClause)
 def collate(ctx: Context, node: ast.CollateClause, slot: Slot, scope: Scope) -> Flow:
-    flow = expression(ctx, Slot(node, "arg"), scope)
-    use_as_plain(ctx, flow, "given a collation", ctx.position(node.location), hint="leave out COLLATE")
+    """COLLATE "C" is how sealed text compares anyway."""
+    position = ctx.position(node.location)
+    flow = current(expression(ctx, Slot(node, "arg"), scope), position)
+    names = [part.sval for part in node.collname or ()]
+    if names[-1] in _BYTEWISE and names[:-1] in ([], ["pg_catalog"]):
+        if isinstance(flow, Sealed) and flow.type.family in STRINGS and not flow.type.is_array:
+            _unwrap(ctx, slot, node.arg)
+            return _computed(flow)
+        if isinstance(flow, Open) and flow.is_direct and (flow.type is None or flow.type.family in STRINGS):
+            flow.leaves[0].slot = slot
+            return flow
+    hint = 'leave out COLLATE, or write COLLATE "C": sealed text compares by its bytes'
+    use_as_plain(ctx, flow, "given a collation", position, hint=hint)
     return flow if isinstance(flow, Plain) else PLAIN
 
 

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from proxy.config import Scheme, SealedColumn
 from proxy.errors import CannotOpen, InvalidValue, Refused
 from proxy.pgtypes import BYTEA_OID, SqlType
-from proxy.sql.patterns import ends_with_escape, split_pattern
+from proxy.sql.patterns import bad_escape, ends_with_escape, split_pattern
 from proxy.sql.plan import Opening, Sealing, Use
 from proxy.wire import codecs
 from proxy.wire.codecs import Probe, Settings, records
@@ -82,15 +82,15 @@ def joining_function(sealing: Sealing, formats: Sequence[int], settings: Setting
         return lambda values: seal(codecs.join_array(kind.oid, dimensions, read(values)))
 
     def seal_pattern(values: Sequence[bytes | None]) -> bytes | None:
-        pattern, escape = read(values)
-        if pattern is None or escape is None:
-            return None
-        character = escape.decode()
-        if len(character) > 1:
-            raise Refused(
-                "invalid escape string", hint="Escape string must be empty or one character.", sqlstate="22025"
-            )
-        return _seal_canonical(replace(sealing, escape=character), source, settings, sealers)(pattern)
+        texts = [value.decode() for value in read(values) if value is not None]
+        if len(texts) < len(values):
+            return None  # of NULL
+        escape = texts.pop() if sealing.escape is None else sealing.escape
+        if len(escape) > 1:
+            raise bad_escape()
+        given = iter(texts)
+        pieces = tuple(next(given) if piece is None else piece for piece in sealing.pieces)
+        return _seal_canonical(replace(sealing, pieces=pieces, escape=escape), source, settings, sealers)(b"")
 
     return seal_pattern
 
@@ -200,12 +200,13 @@ def _prefix_high(_column: SealedColumn, _source: SqlType, _settings: Settings, s
 def _like(sealing: Sealing, column: SealedColumn, source: SqlType, settings: Settings, sealer: Sealer) -> Convert:
     """A pattern as a bound: of the values that have its prefix, or of the one value that it matches."""
     exact = _compare(column, source, settings, sealer)
+    escape = sealing.escape or ""
 
     def seal(value: bytes) -> bytes:
-        pattern = value.decode() + sealing.suffix
-        found = split_pattern(pattern, sealing.escape)
+        pattern = "".join(value.decode() if piece is None else piece for piece in sealing.pieces)
+        found = split_pattern(pattern, escape)
         if found is None or (found[1] and sealing.use is Use.LIKE):
-            raise _no_pattern(column, pattern, sealing.escape)
+            raise _no_pattern(column, pattern, escape)
         text, is_open = found[0].encode(), found[1]
         if not is_open:
             sealed = exact(text)

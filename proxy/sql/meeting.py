@@ -80,6 +80,8 @@ def require(ctx: Context, flow: Flow, scheme: Scheme, doing: str, position: int 
     if isinstance(flow, Sealed):
         if flow.is_array:
             raise refusals.cannot(flow.column, f"{doing} as an array", position)
+        if flow.type.family is Family.JSON and scheme > Scheme.RANDOM and not flow.type.is_array:
+            raise refusals.no_equality(flow.type, position)
         if flow.column.scheme < scheme:
             raise refusals.needs(flow.column, scheme, doing, position)
         if scheme > Scheme.RANDOM:
@@ -143,6 +145,8 @@ def _compare_sealed(ctx: Context, operator: str, sealed: Sealed, other: Flow, do
 
 def check_operator(sealed: Sealed, operator: str, doing: str, position: int | None) -> None:
     wanted = OPERATORS.get(operator)
+    if wanted is not None and sealed.type.family is Family.JSON and not sealed.type.is_array:
+        raise refusals.no_operator(operator, sealed.type, None, position)
     if wanted is None or sealed.is_array:
         raise refusals.cannot(sealed.column, doing, position)
     if sealed.column.scheme < wanted:

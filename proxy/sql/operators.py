@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pglast import ast, enums
@@ -15,9 +15,9 @@ from proxy.sql.arrays import array_elements
 from proxy.sql.context import Context
 from proxy.sql.conversions import BOOLEAN, DOUBLE, NUMBERS, compared_type, shared_type, type_of_name
 from proxy.sql.dispatch import each, expression, handles
-from proxy.sql.flow import PLAIN, Flow, Kind, Leaf, Open, Plain, Row, Sealed, Slot, bare
+from proxy.sql.flow import PLAIN, Flow, Kind, Leaf, Open, Plain, Row, Sealed, Slot
 from proxy.sql.meeting import OPERATORS, compare, compare_any, current, use_as_plain
-from proxy.sql.patterns import split_pattern
+from proxy.sql.patterns import bad_escape, split_pattern
 from proxy.sql.plan import TEXT, Sealing, Use
 from proxy.sql.scopes import Scope
 from proxy.sql.terms import comparison, subquery_columns
@@ -237,40 +237,64 @@ def _like_each(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope, pattern
     return expression(ctx, slot, scope)
 
 
-def _pattern_parameter(ctx: Context, node: ast.A_Expr, scope: Scope) -> tuple[Leaf, str, str] | None:
-    """The parameter that a pattern is made of, `$1` or `$1 || '%'`, what is appended to it and the escape character;
-    None: it is not. An escape character that is a parameter itself becomes a part of the pattern's leaf."""
-    right, suffix, escape = node.rexpr, "", "\\"
-    slot = Slot(node, "rexpr")
-    escaping: Leaf | None = None
-    if isinstance(right, ast.FuncCall) and _is_escape(right):
-        slot = Slot(right, "args", 0)
-        given = (right.args or ())[1]
-        if isinstance(bare(given), ast.ParamRef):
-            flow = expression(ctx, Slot(right, "args", 1), scope)
-            escaping = flow.leaves[0] if isinstance(flow, Open) and flow.is_direct else None
-            if escaping is None or escaping.casts or escaping.type not in (None, TEXT):
-                return None
-        elif (text := _text(given)) is None or len(text) > 1:
-            return None
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """`$1 || '%' ESCAPE $2`: its first parameter, whose parts are the others; the rest as in a Sealing."""
+
+    leaf: Leaf
+    pieces: tuple[str | None, ...]
+    escape: str | None
+
+
+def _pattern_parameter(ctx: Context, node: ast.A_Expr, scope: Scope) -> _Pattern | None:
+    """The pattern, where parameters are in it; None: there are none, or something else is."""
+    slot, escape = Slot(node, "rexpr"), "\\"
+    slots: list[Slot] = []
+    if isinstance(right := node.rexpr, ast.FuncCall) and _is_escape(right):
+        slot, last = Slot(right, "args", 0), Slot(right, "args", 1)
+        text = _text(last.get())
+        if text is None:
+            slots.append(last)
+        elif len(text) > 1:
+            raise bad_escape()
         else:
             escape = text
-        right = slot.get()
-    if isinstance(right, ast.A_Expr) and _operator(right) == "||" and (text := _text(right.rexpr)) is not None:
-        slot, right, suffix = Slot(right, "lexpr"), right.lexpr, text
-    while isinstance(right, ast.TypeCast):
-        right = right.arg
-    if not isinstance(right, ast.ParamRef):
+    pieces: list[str | None] = []
+    for piece in _joined(slot):
+        pieces.append(text := _text(piece.get()))
+        if text is None:
+            slots.insert(pieces.count(None) - 1, piece)
+    if pieces.count(None) == 0 or not all(isinstance(_uncast(piece.get()), ast.ParamRef) for piece in slots):
         return None
-    flow = expression(ctx, slot, scope)
-    if isinstance(flow, Open) and flow.is_direct and (flow.type is None or flow.type.family is Family.TEXT):
-        leaf = flow.leaves[0]
-        if leaf.source is not None or not ctx.declared_type(leaf.number):
-            if escaping is not None:
-                escaping.absorbed = True
-                leaf.parts = (escaping,)
-            return leaf, suffix, escape
-    return None
+    leaves: list[Leaf] = []
+    for piece in slots:
+        flow = expression(ctx, piece, scope)
+        if not isinstance(flow, Open) or not flow.is_direct:
+            return None
+        if flow.type is not None and flow.type.family is not Family.TEXT:
+            return None
+        (leaf,) = flow.leaves
+        if (leaf.source is None and ctx.declared_type(leaf.number)) or (leaves and (leaf.casts or leaf.parts)):
+            return None
+        leaves.append(leaf)
+    leaves[0].parts = tuple(leaves[1:])
+    for leaf in leaves[1:]:
+        leaf.absorbed = True
+    return _Pattern(leaves[0], tuple(pieces), escape if len(leaves) == pieces.count(None) else None)
+
+
+def _joined(slot: Slot) -> list[Slot]:
+    """The places of what `||` joins."""
+    node = slot.get()
+    if isinstance(node, ast.A_Expr) and node.lexpr is not None and _operator(node) == "||" and _text(node) is None:
+        return [*_joined(Slot(node, "lexpr")), *_joined(Slot(node, "rexpr"))]
+    return [slot]
+
+
+def _uncast(node: object) -> object:
+    while isinstance(node, ast.TypeCast):
+        node = node.arg
+    return node
 
 
 def _is_escape(node: ast.FuncCall) -> bool:
@@ -279,14 +303,14 @@ def _is_escape(node: ast.FuncCall) -> bool:
 
 
 def _like_parameter(
-    ctx: Context, node: ast.A_Expr, slot: Slot, left: Sealed, found: tuple[Leaf, str, str], position: int | None
+    ctx: Context, node: ast.A_Expr, slot: Slot, left: Sealed, found: _Pattern, position: int | None
 ) -> None:
     """LIKE with a pattern that is only known when the statement is executed."""
-    column, (leaf, suffix, escape) = left.column, found
+    column, leaf = left.column, found.leaf
     negated = _operator(node) == "!~~"
 
     def sealing(use: Use) -> Sealing:
-        return Sealing(column, use, leaf.source or TEXT, leaf.casts, suffix=suffix, escape=escape)
+        return Sealing(column, use, leaf.source or TEXT, leaf.casts, pieces=found.pieces, escape=found.escape)
 
     if column.scheme < Scheme.EQUALITY:
         raise refusals.needs(column, Scheme.EQUALITY, "matched with LIKE", position)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from proxy.errors import Refused
+
 
 def split_pattern(pattern: str, escape: str) -> tuple[str, bool] | None:
     """`abc` -> ("abc", False); `abc%` -> ("abc", True); None for every other LIKE pattern."""
@@ -22,6 +24,11 @@ def split_pattern(pattern: str, escape: str) -> tuple[str, bool] | None:
             text.append(character)
         index += 1
     return "".join(text), False
+
+
+def bad_escape() -> Refused:
+    hint = "Escape string must be empty or one character."
+    return Refused("invalid escape string", hint=hint, sqlstate="22025")
 
 
 def ends_with_escape(pattern: str, escape: str) -> bool:

@@ -61,10 +61,10 @@ class Sealing:
     """Explicit casts written around the value, innermost first, with the rules of an explicit cast."""
     is_array: bool = False
     """The value is an array whose elements are sealed one by one (`= ANY($1)`); the server gets bytea[]."""
-    suffix: str = ""
-    """LIKE, LIKE_LOW, LIKE_HIGH: appended to the pattern (`LIKE $1 || '%'`)."""
-    escape: str = "\\"
-    """LIKE, LIKE_LOW, LIKE_HIGH: the escape character; "" for none."""
+    pieces: tuple[str | None, ...] = (None,)
+    """LIKE, LIKE_LOW, LIKE_HIGH: what the pattern is joined of, None for a parameter (`LIKE $1 || '%'`)."""
+    escape: str | None = "\\"
+    """LIKE, LIKE_LOW, LIKE_HIGH: the escape character; "" for no such, None for the last parameter."""
 
     @property
     def client_type(self) -> SqlType:

@@ -24,7 +24,6 @@ class Admission:
         self._c = conversation
         self._guard: Guard | None = None
         self._doubted = False  # the catalog was read anew on account of the message at hand
-        self._opened = -1
 
     @property
     def at_rest(self) -> bool:
@@ -59,13 +58,11 @@ class Admission:
         """The message at hand has been dealt with."""
         self._doubted = False
 
-    def skipped(self) -> bool:
-        """The server skips the message at hand. True: for no other reason than a question of ours, which has begun its
-        batch, so that the client would wait for a ReadyForQuery for ever if it is a Query."""
-        failed, self._guard = self._guard is not None, None
-        if failed:
+    def abandon(self) -> None:
+        """The server skips the message at hand, or it has failed."""
+        guard, self._guard = self._guard, None
+        if guard is not None:
             self._c.planner.doubt()
-        return self._opened == self._c.batch
 
     def _settle(self) -> bool:
         """Takes over what was answered. False: not all has been."""
@@ -106,8 +103,6 @@ class Admission:
             return True
         if c.status == b"E" and c.batch_empty:
             raise Refused(_ABORTED, sqlstate="25P02")
-        if c.batch_empty:
-            self._opened = c.batch
         self._guard = Guard(wanted, snapshot.catalog)
         for kind, raw in self._guard.messages():
             c.send(kind, raw, Expectation(injection=self._guard))

@@ -11,7 +11,7 @@ itself by then stays committed.
 from __future__ import annotations
 
 from proxy.errors import ProtocolViolation, Refused
-from proxy.pgtypes import BYTEA_OID
+from proxy.pgtypes import BYTEA_OID, FIRST_NORMAL_OID, RECORD_OID
 from proxy.session import rewriting
 from proxy.session.conversation import Conversation, Copy, Expectation, Portal
 from proxy.session.copying import CopyTransform
@@ -67,7 +67,7 @@ class Backend:
         """Rows that nobody has to look into are forwarded in runs. To be called when questions have been asked."""
         c = self._c
         head = c.replies.head
-        passing = False
+        passing = head is not None and head[0] is Kind.REPLICATION
         if head is not None and not c.muted and head[0] in (Kind.EXECUTE, Kind.QUERY):
             expectation = head[1]
             plan = expectation.plan
@@ -101,6 +101,9 @@ class Backend:
             expectation.injection.answered(raw, ends=ends)
             if type_ == 0x5A:
                 self._ready(raw)
+            return
+        if kind is Kind.REPLICATION and not ends:
+            self._streaming(type_, raw)
             return
         if expectation.refusal is not None and kind is Kind.PARSE:
             raise ProtocolViolation("a statement that must fail did not")
@@ -173,6 +176,14 @@ class Backend:
             self._tell(expectation, messages.message(b"d", opened))
         if raw[:1] == b"c":
             self._tell(expectation, raw)
+
+    def _streaming(self, kind: int, raw: bytes) -> None:
+        """An answer to a replication command; what the server copies in or both ways passes."""
+        c = self._c
+        if kind in b"GW":
+            c.copy = Copy.STREAMING
+            c.client.set_passing("d", passing=True)
+        c.to_client.append(raw)
 
     # -- ends ----------------------------------------------------------------------------------------------------------
 
@@ -325,6 +336,11 @@ class Backend:
             origin = (column.table, column.attribute)
             if opening is None:
                 if origin in sealed:
+                    return None
+                mapped.append(column)
+                continue
+            if opening.fields is not None:
+                if column.type != RECORD_OID and column.type < FIRST_NORMAL_OID:
                     return None
                 mapped.append(column)
                 continue

@@ -8,7 +8,7 @@ has answered something.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -21,9 +21,9 @@ from proxy.session.guarding import Again
 from proxy.session.injection import Injection
 from proxy.session.names import UNSETTLED
 from proxy.session.planner import Basis
+from proxy.session.plans import Analysis
 from proxy.session.refusals import POISON, as_refused, is_unknown_name, plan_changed
 from proxy.session.script import Script
-from proxy.session.shared import Analysis
 from proxy.sql import split
 from proxy.sql.plan import Effect, Failure, Plan, Statement
 from proxy.wire import messages
@@ -49,12 +49,14 @@ class Frontend:
     """The client's direction of one session under a policy. `inherited`: it has had a life without one, so the server
     may know statements and portals that nobody has analysed."""
 
+    reads_by_query = False
+    """The catalog is read by Query, where the server knows nothing else."""
+
     def __init__(self, conversation: Conversation, *, inherited: bool = False) -> None:
         self._c = conversation
         self._inherited = inherited
         self._injection: Injection | None = None
         self._admission = Admission(conversation)
-        self.admits = self._admission.admits
         self._reread = False  # the catalog was read anew on account of the message at hand
         self._script: Script | None = None
         self._flushed = -1  # the batch in front of a script that was asked to be answered
@@ -99,8 +101,7 @@ class Frontend:
             return False
         if (c.replies.skipping or c.discarding) and kind != "S":
             self._injection = None
-            if self._admission.skipped() and kind == "Q":
-                c.send(Kind.SYNC, messages.SYNC, Expectation())
+            self._admission.abandon()
             return True  # as the server does, or would do
         if kind in "dcf":
             return True  # the rest of a COPY that has failed; the server ignores it too
@@ -114,7 +115,7 @@ class Frontend:
             self._unreadable(kind, failed.raw)
             handled = True
         except Refused as error:
-            self._refuse(kind, error)
+            self.refuse(kind, error)
             handled = True
         if handled:
             self._reread = False
@@ -139,11 +140,12 @@ class Frontend:
                 done = True
             if done:
                 self._script = self._injection = None
+                self._admission.abandon()
         return self._script is None
 
     # -- refusing ------------------------------------------------------------------------------------------------------
 
-    def _refuse(self, kind: str, error: Refused) -> None:
+    def refuse(self, kind: str, error: Refused) -> None:
         if kind == "Q":
             self._send_query(messages.build_query(POISON.encode()), Expectation(refusal=error))
         else:
@@ -161,7 +163,7 @@ class Frontend:
     def _oversized(self, item: Oversized) -> bool:
         if chr(item.type) not in "QPB":
             raise ProtocolViolation("invalid message length")
-        self._refuse(chr(item.type), Refused(f"a message of {item.size} bytes is too large", sqlstate="54000"))
+        self.refuse(chr(item.type), Refused(f"a message of {item.size} bytes is too large", sqlstate="54000"))
         return True
 
     def _head(self, item: Head) -> bool:
@@ -209,7 +211,9 @@ class Frontend:
                 return False  # what comes before decides whether anything can be read
             if c.status == b"E":
                 return True
-        self._injection = Injection(wanted, epoch=c.planner.database.epoch, own_sync=c.batch_empty)
+        self._injection = Injection(
+            wanted, epoch=c.planner.database.epoch, own_sync=c.batch_empty, as_query=self.reads_by_query
+        )
         for kind, raw in self._injection.messages():
             c.send(kind, raw, Expectation(injection=self._injection))
         if not self._injection.own_sync:
@@ -284,7 +288,14 @@ class Frontend:
         if analysed is None:
             return False
         found = analysed[0]
-        if self._needs_script(found) or self._needs_guards(found):
+        in_script = self.needs_script(found)
+        if not in_script:
+            settled = self._settled(found)
+            if settled is None:
+                return False
+            # Behind the messages of a guard, a Query would not end the transaction that they begin.
+            in_script = self.needs_guard([one.plan for one in settled])
+        if in_script:
             if not c.batch_empty and c.replies:
                 # Whether the server skips this Query must be known first: a script's Sync would end the skipping.
                 if self._flushed != c.batch:
@@ -294,9 +305,6 @@ class Frontend:
             self._script = Script(c, self, [text[start:end] for start, end in split(text)])
             self.advance()
             return True
-        settled = self._settled(found)
-        if settled is None or not self.admits(settled):
-            return False
         expectation = Expectation()
         pieces: list[str] = []
         edited = False
@@ -345,8 +353,7 @@ class Frontend:
         """The plan with the names in it looked up. None: hold the message. Raises Refused."""
         return references.resolve(self._c, plan, self._current)
 
-    @staticmethod
-    def _needs_script(found: Analysis) -> bool:
+    def needs_script(self, found: Analysis) -> bool:
         """A statement behind one that changes catalog or settings can only be analysed when that one has run."""
         changed = False
         for one in found:
@@ -357,10 +364,13 @@ class Frontend:
             changed = changed or bool(plan.effects & _LATER_BATCH)
         return False
 
-    def _needs_guards(self, found: Analysis) -> bool:
-        """What a guard has locked is let go within the string, or the string begins a transaction."""
-        plans = [one.plan for one in found if isinstance(one, Statement)]
-        return any(Effect.TRANSACTION in plan.effects for plan in plans) and self._admission.concerns(plans)
+    def admits(self, resolved: Sequence[references.Resolved]) -> bool:
+        """As `Admission.admits`."""
+        return self._admission.admits(resolved)
+
+    def needs_guard(self, plans: Sequence[Plan]) -> bool:
+        """True where one of them names an unsettled table. Raises Refused."""
+        return self._admission.concerns(plans)
 
     def _send_query(self, raw: bytes, expectation: Expectation) -> None:
         c = self._c

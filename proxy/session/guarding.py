@@ -13,8 +13,8 @@ proxy. So before a statement that names its table is sent, in the same transacti
 
 - The columns are those of the plan: the statement goes, and is sealed under the key that the column lies under.
 - They are others: the catalog is read anew, the statement is analysed anew.
-- The transaction's own snapshot has others (REPEATABLE READ, begun before the swap): the rows that it would see are those
-  of before, without values in the new column. 40001.
+- The transaction's own snapshot has others (REPEATABLE READ, begun before the swap): the rows that it would see are
+  those of before, without values in the new column. 40001.
 
 It costs a round trip per transaction and table, no privilege (Parse checks none), and nothing where nothing is
 unsettled. It holds no session state on the server, so a PgBouncer in transaction mode may stand in between.

@@ -100,8 +100,8 @@ def _plan(
 
 
 def _with_pending(task: Task, plan: Plan) -> Plan:
-    """The plan with the tables noted whose columns may be sealed at any moment. CREATE INDEX CONCURRENTLY is left out: it
-    runs in no transaction with anything else."""
+    """The plan with the tables noted whose columns may be sealed at any moment. CREATE INDEX CONCURRENTLY is left out:
+    it runs in no transaction with anything else."""
     if not task.carriers.has_pending or (isinstance(task.node, ast.IndexStmt) and task.node.concurrent):
         return plan
     named = task.mentions().relations

@@ -141,7 +141,8 @@ async def record_swap(connection: Connection, plan: Plan, later: Sequence[str]) 
     for target, key in zip(plan.targets, plan.keys, strict=True):
         await connection.execute(
             "UPDATE sealwire.jobs SET key_id = $2, binding = $3, attnum = (SELECT a.attnum"
-            " FROM pg_catalog.pg_attribute a WHERE a.attrelid = table_oid AND a.attname = $4 AND NOT a.attisdropped) WHERE column_name = $1",
+            " FROM pg_catalog.pg_attribute a WHERE a.attrelid = table_oid AND a.attname = $4 AND NOT a.attisdropped)"
+            " WHERE column_name = $1",
             target.column.name,
             key,
             target.column.binding,

@@ -126,11 +126,8 @@ async def _require_whole_domains(
     facts = await read_columns(connection, left)
     sealed = [name for name, its in facts.items() if its.is_sealed]
     if sealed:
-        raise CannotWork(
-            [
-                f"{', '.join(order.columns)}: is compared with {', '.join(sealed)}; name all of them, they are swapped together"
-            ]
-        )
+        names, others = ", ".join(order.columns), ", ".join(sealed)
+        raise CannotWork([f"{names}: shares its key with {others}; name all of them, they are swapped together"])
 
 
 async def give_up(config: Config, order: Order, settings: Settings) -> bool:

@@ -172,7 +172,8 @@ class Guard:
                     is_true = False
                 elif known is not None and self._catalog.is_sealed(known):
                     self._note(column, number, ledger or {}, keys, sealers)
-            is_true = is_true and table.relation.filenode in (None, file)
+            is_same = table.relation.filenode in (None, file) and now.keys() == table.relation.by_name.keys()
+            is_true = is_true and is_same
         return keys if is_true else None
 
     @staticmethod

@@ -19,6 +19,8 @@ from proxy.pgtypes import SqlType, type_of_oid
 
 SEALED_SCHEMA: Final = "sealwire"
 SEALED_TYPE: Final = "sealed"
+SHADOW_PREFIX: Final = "sealwire_shadow_"
+"""Of the columns in which `sealwire seal`, `unseal` and `reseal` prepare what takes another column's place."""
 
 # One JSON document. Every name is schema-qualified, so that no search_path can bend it. Attributes come as arrays:
 # [name, number, type OID, typmod, base type OID, base typmod, not null, has default, identity, generated, type name];
@@ -113,6 +115,11 @@ class Attribute:
     identity: str
     generated: str
     type_name: str
+
+    @property
+    def is_shadow(self) -> bool:
+        """True where a command is preparing it: to statements it is a column of bytes."""
+        return self.name.startswith(SHADOW_PREFIX)
 
     @property
     def type(self) -> SqlType | None:

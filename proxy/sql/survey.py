@@ -163,7 +163,7 @@ class Carriers:
 
     def is_sealed(self, relation: Relation, attribute: Attribute) -> bool:
         """True where statements may not treat the column as plain: it is sealed, or should be."""
-        if self.catalog.is_sealed(attribute):
+        if self.catalog.is_sealed(attribute) and not attribute.is_shadow:
             return True
         column = self.catalog.policy_column(relation, attribute.name, self.policy)
         return column is not None and not column.pending

@@ -102,7 +102,7 @@ def test_no_statement_of_any_kind_sees_a_column_as_it_was_before_it_was_sealed(l
         with pytest.raises(psycopg.errors.FeatureNotSupported, match="cached plan"):
             simple_client.execute("EXECUTE sql('user8')")
         inserted = live.stack.canary("new@example.org")
-        simple_client.execute("INSERT INTO people VALUES (1000, %s, 'Ulm')", [inserted])
+        simple_client.execute("INSERT INTO people (id, email, city) VALUES (1000, %s, 'Ulm')", [inserted])
         simple_client.execute("BEGIN; UPDATE people SET city = 'Köln' WHERE email = 'user8'; COMMIT")
         with extended.cursor().copy("COPY people (id, email) FROM STDIN") as copy:
             copy.write_row((1001, live.stack.canary("copied@example.org")))
@@ -122,6 +122,45 @@ def test_there_and_back_with_the_policy_unchanged(database: Database, kind: str,
                 assert application.execute(query).fetchall() == [(5, "Bonn")]
                 live.do(operation, in_place=in_place)
             assert application.execute(query).fetchall() == [(5, "Bonn")]
+
+
+def test_while_values_are_prepared_the_table_is_what_it_was(live: Live) -> None:
+    seen = []
+
+    def report(progress: Progress) -> None:
+        if progress.phase in ("fill", "swap") and progress.phase not in seen:
+            seen.append(progress.phase)
+            live.stack.shared.replace_policy(live.stack.shared.policy)
+            with live.stack.connect() as application:
+                number = 2000 + len(seen)
+                application.execute("INSERT INTO people (id, email) VALUES (%s, %s)", [number, f"user{number}"])
+                assert find_text(application, number) == [(number,)]
+                assert application.execute("SELECT * FROM people WHERE id = 5").fetchall()[0][:3] == (
+                    5,
+                    "user5",
+                    "Bonn",
+                )
+                assert application.execute("SELECT p FROM people p WHERE id = 5 AND false").fetchall() == []
+
+    live.do(Operation.SEAL, report=report)
+    assert seen == ["fill", "swap"]
+    with live.stack.connect() as application:
+        assert find(application, 2002) == [(2002,)]
+    sealed(live)
+    live.rotate()
+    live.reload()
+    seen.clear()
+
+    def again(progress: Progress) -> None:
+        if progress.phase in ("fill", "swap") and progress.phase not in seen:
+            seen.append(progress.phase)
+            with live.stack.connect() as application:
+                row = application.execute("SELECT * FROM people WHERE email = 'user5'").fetchone()
+                assert row is not None
+                assert (row[0], row[2]) == (5, "user5")
+
+    live.do(Operation.RESEAL, report=again)
+    assert seen == ["fill", "swap"]
 
 
 def test_a_transaction_that_has_named_the_table_keeps_the_swap_waiting(live: Live) -> None:
@@ -196,14 +235,17 @@ def test_a_rotated_key_is_in_force_from_the_swap_on_whether_or_not_proxies_reloa
         assert prepared.execute(literal, prepare=True).fetchall() == find(prepared, 4, prepare=True) == [(4,)]
         simple.execute("PREPARE sql AS SELECT id FROM people WHERE email = 'user4'")
         live.do(Operation.RESEAL)
+        with pytest.raises(psycopg.errors.FeatureNotSupported, match="cached plan"):
+            prepared.execute(literal, prepare=True)
         for _ in range(2):
             assert find_text(simple, 4) == find(prepared, 4, prepare=True) == [(4,)]
+            assert prepared.execute(literal, prepare=True).fetchall() == [(4,)]
             simple.execute("UPDATE people SET email = 'again' WHERE email = 'user6'")
             with pytest.raises(psycopg.errors.FeatureNotSupported, match="cached plan"):
-                prepared.execute(literal, prepare=True)
-            with pytest.raises(psycopg.errors.FeatureNotSupported, match="cached plan"):
                 simple.execute("EXECUTE sql")
-            keys = direct.execute("SELECT DISTINCT get_byte(email, 5) + 256 * get_byte(email, 4) FROM people").fetchall()
+            keys = direct.execute(
+                "SELECT DISTINCT get_byte(email, 5) + 256 * get_byte(email, 4) FROM people"
+            ).fetchall()
             assert keys == [(new % 65536,)]
             live.reload()
         assert live.keyrings.keyring().next_key(COLUMN) is None

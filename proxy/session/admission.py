@@ -43,15 +43,19 @@ class Admission:
         resolved = tuple(resolved)
         if not self._settle() or not self._ask([one.plan for one in resolved]):
             return False
+        self.require_links(resolved)
+        return True
+
+    def require_links(self, resolved: Iterable[Resolved]) -> None:
+        """As `require_keys`, for the statements that an EXECUTE names."""
         for one in resolved:
             for link in one.links:
                 if isinstance(link.value, Prepared):
                     self.require_keys(link.value)
-        return True
 
     def require_keys(self, prepared: Prepared) -> None:
         """Raises Refused where literals of the statement were sealed under a key that is not in force now."""
-        if prepared.keys and prepared.keys != rewriting.literal_keys(prepared.plan, self._c.sealers):
+        if not rewriting.are_in_force(prepared.keys, self._c.sealers):
             raise plan_changed()
 
     def done(self) -> None:

@@ -9,6 +9,7 @@ import enum
 from dataclasses import dataclass, field
 from typing import Literal
 
+from proxy.config import SealedColumn
 from proxy.errors import Refused
 from proxy.session.copying import CopyTransform
 from proxy.session.guarding import Guard, Held, SealersNow
@@ -22,6 +23,9 @@ from proxy.wire import messages
 from proxy.wire.codecs import Settings
 from proxy.wire.frames import MAX_MESSAGE, Splitter
 from proxy.wire.replies import ENDED_BY_READY, Kind, Replies
+
+
+LiteralKeys = tuple[tuple[SealedColumn, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Prepared:
     """What seals its parameters, and the settings and formats it was made for."""
     whole: Plan | None = None
     """Made by PREPARE: the plan of that, of which `text` is the statement."""
-    keys: tuple[int, ...] = ()
+    keys: LiteralKeys = ()
     """Under which its literals were sealed, which are in the text that the server has."""
     links: tuple[Link, ...] = ()
     """An EXECUTE that Parse has made: what its arguments were sealed for."""

@@ -295,6 +295,8 @@ class Frontend:
                 return False
             # Behind the messages of a guard, a Query would not end the transaction that they begin.
             in_script = self.needs_guard([one.plan for one in settled])
+            if not in_script:
+                self._admission.require_links(settled)
         if in_script:
             if not c.batch_empty and c.replies:
                 # Whether the server skips this Query must be known first: a script's Sync would end the skipping.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from proxy.config import Scheme
 from proxy.errors import Refused
 from proxy.pgtypes import BYTEA_OID
-from proxy.session.conversation import Portal, Prepared
+from proxy.session.conversation import LiteralKeys, Portal, Prepared
 from proxy.session.names import Change
 from proxy.session.values import (
     BINARY_FORMAT,
@@ -39,10 +39,15 @@ def splice(plan: Plan, settings: Settings, sealers: Sealers) -> str | None:
     return "".join(parts)
 
 
-def literal_keys(plan: Plan, sealers: Sealers) -> tuple[int, ...]:
-    """The key of each literal that is sealed into the statement's text; 0 where any key will do."""
-    columns = (slot.sealing.column for slot in plan.literals)
-    return tuple(0 if column.scheme is Scheme.RANDOM else sealers.key_of(column) for column in columns)
+def literal_keys(plan: Plan, sealers: Sealers) -> LiteralKeys:
+    """The key of each literal that is sealed into the statement's text, but where any key will do."""
+    columns = dict.fromkeys(slot.sealing.column for slot in plan.literals)
+    return tuple((column, sealers.key_of(column)) for column in columns if column.scheme is not Scheme.RANDOM)
+
+
+def are_in_force(keys: LiteralKeys, sealers: Sealers) -> bool:
+    """False: a literal in a statement's text is sealed under a key that its column does not lie under any more."""
+    return all(sealers.key_of(column) == key for column, key in keys)
 
 
 def join(pieces: Sequence[str]) -> str:

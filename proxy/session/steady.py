@@ -235,7 +235,7 @@ class Steady:
         if not _is_simple(prepared.plan) or prepared.links or not is_current:
             raise _Unlike
         self._require_settled(prepared.plan, basis)
-        if prepared.keys != rewriting.literal_keys(prepared.plan, c.sealers):
+        if not rewriting.are_in_force(prepared.keys, c.sealers):
             raise _Unlike
         execution = self._made(prepared, raw)
         mold = Mold(prepared, prepared.plan, c.settings, basis, execution=execution)

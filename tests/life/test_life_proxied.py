@@ -235,11 +235,10 @@ def test_a_rotated_key_is_in_force_from_the_swap_on_whether_or_not_proxies_reloa
         assert prepared.execute(literal, prepare=True).fetchall() == find(prepared, 4, prepare=True) == [(4,)]
         simple.execute("PREPARE sql AS SELECT id FROM people WHERE email = 'user4'")
         live.do(Operation.RESEAL)
-        with pytest.raises(psycopg.errors.FeatureNotSupported, match="cached plan"):
-            prepared.execute(literal, prepare=True)
         for _ in range(2):
             assert find_text(simple, 4) == find(prepared, 4, prepare=True) == [(4,)]
-            assert prepared.execute(literal, prepare=True).fetchall() == [(4,)]
+            with pytest.raises(psycopg.errors.FeatureNotSupported, match="cached plan"):
+                prepared.execute(literal, prepare=True)
             simple.execute("UPDATE people SET email = 'again' WHERE email = 'user6'")
             with pytest.raises(psycopg.errors.FeatureNotSupported, match="cached plan"):
                 simple.execute("EXECUTE sql")

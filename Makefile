@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test oracle clients bench lint format clean
+.PHONY: demo test oracle clients bench campaign lint format clean
 
 demo: $(STAMP)
 	$(BIN)/sealwire demo $(ARGS)
@@ -24,6 +24,10 @@ clients: $(STAMP)
 # Throughput beside PgBouncer and pgcrypto where those are installed: see docs/performance.md.
 bench: $(STAMP)
 	$(BIN)/python -m bench $(ARGS)
+
+# Five million rows sealed under load, the command killed five times: half an hour.
+campaign: $(STAMP)
+	$(BIN)/python -m tests.campaigns.seal_under_load $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -24,7 +24,6 @@ from proxy.wire.codecs import Settings
 from proxy.wire.frames import MAX_MESSAGE, Splitter
 from proxy.wire.replies import ENDED_BY_READY, Kind, Replies
 
-
 LiteralKeys = tuple[tuple[SealedColumn, int], ...]
 
 

@@ -34,7 +34,8 @@ _STALE = frozenset((b"42P01", b"42703", b"42883", b"42804"))
 _BEFORE_TRANSACTION = frozenset((SYNTAX_ERROR, "26000", "34000"))
 
 
-def _is_held(portal: Portal) -> bool:
+def is_held(portal: Portal) -> bool:
+    """True: it outlives its transaction."""
     return portal.is_held
 
 
@@ -195,7 +196,7 @@ class Backend:
         c.status = messages.parse_ready(raw)
         self._copy_over()
         if c.status == b"I":
-            c.portals.retain(_is_held)
+            c.portals.retain(is_held)
             c.planner.transaction_ended(quiet=not c.replies and c.batch_empty)
 
     def _copy_over(self) -> None:
@@ -288,11 +289,21 @@ class Backend:
         if kind is Kind.QUERY:
             expectation.formats = tuple(column.format for column in columns)
             expectation.openers = None
-        mapped = self._mapped(columns, expectation.plan or Plan())
-        if mapped is None:
+        shown = self._shown_columns(raw, columns, expectation.plan or Plan())
+        if shown is None:
             self._contradicted()
         else:
-            self._tell(expectation, raw if mapped is columns else messages.build_row_description(mapped))
+            self._tell(expectation, shown)
+
+    def described(self, raw: bytes, plan: Plan) -> bytes | None:
+        """A RowDescription as the client gets it; None: it contradicts the plan."""
+        return self._shown_columns(raw, messages.parse_row_description(raw), plan)
+
+    def _shown_columns(self, raw: bytes, columns: list[Column], plan: Plan) -> bytes | None:
+        mapped = self._mapped(columns, plan)
+        if mapped is None:
+            return None
+        return raw if mapped is columns else messages.build_row_description(mapped)
 
     def _contradicted(self) -> None:
         """The server does not see the statement as it was planned: the catalog has changed behind the snapshot."""

@@ -70,6 +70,11 @@ class Frontend:
         """A script is under way: it goes on without the client."""
         return self._script is not None
 
+    @property
+    def at_rest(self) -> bool:
+        """Nothing is under way."""
+        return self._script is None and self._injection is None
+
     def handle(self, item: Item) -> bool:
         """Deal with one item. False: hold it. Raises ProtocolViolation."""
         c = self._c

@@ -73,6 +73,7 @@ class Planner:
         self._catalog_stale = False
         self._catalog_changed = False  # by this transaction
         self._settings_changed = False
+        self._standing: Basis | None = None
 
     @property
     def database(self) -> Database:
@@ -97,6 +98,28 @@ class Planner:
         """What an analysis would rest on now, stale or not."""
         path = SearchPath() if self._facts is None else self._facts.path
         return Basis(self._snapshot or self._own or self.database.snapshot or self.database.blank, path)
+
+    def standing(self) -> Basis | None:
+        """The basis, where nothing has to be read before the next analysis and nothing that this transaction has sent
+        may change it. It is one object for as long as it stays the same."""
+        database, facts = self._shared.database(self._name), self._facts
+        if (
+            database is not self._database
+            or facts is None
+            or self._facts_epoch != database.epoch
+            or self._catalog_stale
+            or self._facts_stale
+            or self._catalog_changed
+            or self._settings_changed
+        ):
+            return None
+        snapshot = database.snapshot if self._own is None or self._own.epoch != database.epoch else self._own
+        if snapshot is None:
+            return None
+        known = self._standing
+        if known is None or known.snapshot is not snapshot or known.path is not facts.path:
+            known = self._standing = Basis(snapshot, facts.path)
+        return known
 
     # -- freshness -----------------------------------------------------------------------------------------------------
 

@@ -73,7 +73,7 @@ def sealed_columns(task: Task, relation: Relation) -> dict[str, SealedColumn]:
         elif column is not None and not column.pending:
             raise Refused(
                 f'column "{column.name}" is in the policy but not sealed yet',
-                hint=f'run "sealwire seal {column.name}", or set "pending: true" for it in columns.yaml',
+                hint=f'run: {column.command("seal")}, or set "pending: true" for it in columns.yaml',
             )
     return columns
 
@@ -259,7 +259,7 @@ def require_equality(column: SealedColumn, what: str, location: int | None = Non
     if column.scheme is Scheme.RANDOM:
         raise Refused(
             f'column "{column.name}" is sealed with search: none and cannot be part of {what}',
-            hint=f'set "search: equality" for it in columns.yaml and run: sealwire reseal {column.name}',
+            hint=f'set "search: equality" for it in columns.yaml and run: {column.command("reseal")}',
             position=place(location),
         )
 
@@ -411,7 +411,7 @@ def partition_by(table: Table, node: Tree) -> None:
             if node.strategy == strategy.PARTITION_STRATEGY_RANGE and column.scheme is not Scheme.ORDER:
                 raise Refused(
                     f'column "{column.name}" is sealed with search: equality and cannot be partitioned by range',
-                    hint=f'set "search: order" for it in columns.yaml and run: sealwire reseal {column.name}',
+                    hint=f'set "search: order" for it in columns.yaml and run: {column.command("reseal")}',
                     position=place(element.location),
                 )
             if element.collation is not None:

@@ -18,10 +18,9 @@ def needs(column: SealedColumn, wanted: Scheme, doing: str, position: int | None
     if unsupported_search(column.type, wanted) is not None:
         return cannot(column, doing, position, f"no search mode does this for type {column.type}: {_COMPUTE}")
     word = "equality" if wanted is Scheme.EQUALITY else "order"
-    table = f"{column.schema}.{column.table}"
     return Refused(
         f'column "{column.name}" is sealed with search: {column.search} and cannot be {doing}',
-        hint=f'set "search: {word}" for it in columns.yaml and run: sealwire reseal {table}',
+        hint=f'set "search: {word}" for it in columns.yaml and run: {column.command("reseal")}',
         position=position,
     )
 
@@ -37,20 +36,20 @@ def cannot(column: SealedColumn, doing: str, position: int | None, hint: str = _
 
 def unsealed(column: SealedColumn, position: int | None) -> Refused:
     """In the policy, but the table still holds plaintext."""
-    table = f"{column.schema}.{column.table}"
     return Refused(
         f'column "{column.name}" is in columns.yaml but not sealed yet',
-        hint=f'run: sealwire seal {table}, or set "pending: true" for it in columns.yaml until then',
+        hint=f'run: {column.command("seal")}, or set "pending: true" for it in columns.yaml until then',
         position=position,
     )
 
 
 def different_domains(left: SealedColumn, right: SealedColumn, doing: str, position: int | None) -> Refused:
     """Two sealed columns whose ciphertexts mean different things."""
+    command = left.command("reseal", right)
     return Refused(
         f'columns "{left.name}" and "{right.name}" are sealed with different keys, schemes or types '
         f"and cannot be {doing}",
-        hint='give both the same type, search and "join:" name in columns.yaml and run: sealwire reseal',
+        hint=f'give both the same type, search and "join:" name in columns.yaml and run: {command}',
         position=position,
     )
 

@@ -14,7 +14,7 @@ from proxy.config import DatabasePolicy, Policy, SealedColumn
 from proxy.errors import Refused
 from proxy.session.values import Sealers
 from proxy.sql import analyse
-from proxy.sql.catalog import Catalog, Relation, SearchPath
+from proxy.sql.catalog import Catalog, SearchPath, System
 from proxy.sql.plan import Failure, Statement
 
 _CACHE_BYTES: Final = 32 * 1024 * 1024
@@ -90,7 +90,7 @@ class Database:
         self.epoch = 0
         """Counts the invalidations; a catalog read under an older one is not published."""
         self._analyse = analyse
-        catalog = Catalog({"version": 0, "sealed": None, "schemas": (), "relations": ()}, {})
+        catalog = Catalog({"version": 0, "sealed": None, "schemas": (), "relations": ()})
         self.blank: Final = Snapshot(catalog, policy, analyse, 0)
         """Knows no relation: for statements whose plan depends on none."""
 
@@ -113,7 +113,7 @@ class Shared:
     def __init__(self, policy: Policy, keyring: Sealers, *, analyse: Analyse = analyse) -> None:
         self.policy = policy
         self.sealers = keyring
-        self.systems: dict[str, Mapping[int, Relation]] = {}
+        self.systems: dict[str, System] = {}
         """Server version as ParameterStatus gives it -> the relations of its system schemas."""
         self._analyse = analyse
         self._databases: dict[str, Database] = {}

@@ -33,6 +33,9 @@ SELECT pg_catalog.json_build_object(
                    JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
                    WHERE n.nspname = 'sealwire' AND t.typname = 'sealed'),
   'schemas', (SELECT pg_catalog.json_agg(n.nspname) FROM pg_catalog.pg_namespace n),
+  'functions', CASE WHEN $system$ THEN
+    (SELECT pg_catalog.json_agg(DISTINCT p.proname) FROM pg_catalog.pg_proc p
+     WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace) END,
   'relations', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
       c.oid::pg_catalog.int8, n.nspname, c.relname, c.relkind, c.relpersistence,
       CASE WHEN c.relkind IN ('v', 'm') AND NOT $system$
@@ -162,10 +165,19 @@ class Relation:
         return f"{self.schema}.{self.name}"
 
 
+@dataclass(frozen=True, slots=True)
+class System:
+    """What SYSTEM_QUERY tells: the same for all databases of a server version."""
+
+    relations: Mapping[int, Relation]
+    functions: frozenset[str]
+    """Names of the functions of pg_catalog."""
+
+
 class Catalog:
     """All relations of one database that one session can name, temporary ones of that session included."""
 
-    def __init__(self, document: Mapping[str, Any], system: Mapping[int, Relation]) -> None:
+    def __init__(self, document: Mapping[str, Any], system: System | None = None) -> None:
         self.version: int = document["version"]
         """server_version_num, such as 180001."""
         self.sealed_oid: int | None = document["sealed"]
@@ -173,8 +185,18 @@ class Catalog:
         self.sealed_array_oid: int | None = document.get("sealed_array")
         """OID of sealwire.sealed[], which array_agg() of a sealed column returns."""
         self.schemas: frozenset[str] = frozenset(document["schemas"] or ())
-        self.by_oid: Mapping[int, Relation] = {**system, **_relations(document)}
+        self.by_oid: Mapping[int, Relation] = {**(system.relations if system else {}), **_relations(document)}
         self.by_name: Mapping[tuple[str, str], Relation] = {(r.schema, r.name): r for r in self.by_oid.values()}
+
+        self._functions = system.functions if system else None
+
+    def is_builtin(self, function: tuple[str, ...]) -> bool:
+        """True for the name of a function of PostgreSQL itself, none of which changes a setting but set_config()."""
+        if self._functions is None:
+            return True  # a catalog without its system part, which runs nothing
+        if len(function) > 1 and function[0] != "pg_catalog":
+            return False
+        return function[-1] in self._functions
 
     def __iter__(self) -> Iterator[Relation]:
         return iter(self.by_oid.values())
@@ -247,12 +269,13 @@ class Catalog:
         }
 
 
-def load_system(text: str) -> Mapping[int, Relation]:
-    """SYSTEM_QUERY's only value -> relations by OID, to be kept as long as the server's version stays."""
-    return _relations(json.loads(text))
+def load_system(text: str) -> System:
+    """SYSTEM_QUERY's only value, to be kept as long as the server's version stays."""
+    document = json.loads(text)
+    return System(_relations(document), frozenset(document["functions"]))
 
 
-def load_catalog(text: str, system: Mapping[int, Relation]) -> Catalog:
+def load_catalog(text: str, system: System) -> Catalog:
     """CATALOG_QUERY's only value -> Catalog."""
     return Catalog(json.loads(text), system)
 

@@ -75,11 +75,14 @@ class Task:
         self.tag = ""
 
     def mentions(self, node: Any = None) -> Mentions:
-        """What the statement, or a part of it, names; the effects of set_config() are noted in passing."""
+        """What the statement, or a part of it, names; that functions may change settings is noted in passing."""
         found = mentions(self.node if node is None else node, self.catalog, self.path)
         for call in found.functions:
-            if _name_of(call)[-1] == "set_config" and _may_matter(call):
+            name = _name_of(call)
+            if name[-1] == "set_config" and _may_matter(call):
                 self.effects |= Effect.SETTINGS
+            elif self.policy and not self.catalog.is_builtin(name):
+                self.effects |= Effect.SETTINGS  # whoever wrote it may set the search_path in it
         return found
 
     def sealed_mention(self, found: Mentions) -> Relation | None:

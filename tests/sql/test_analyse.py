@@ -39,7 +39,7 @@ def relation(oid: int, label: str, kind: str = "r", definition: str | None = Non
 
 def catalog_of(*relations: Relation) -> Catalog:
     document: dict[str, Any] = {"version": 180000, "sealed": SEALED, "schemas": ["public"], "relations": []}
-    catalog = Catalog(document, {})
+    catalog = Catalog(document)
     catalog.by_oid = {item.oid: item for item in relations}
     catalog.by_name = {(item.schema, item.name): item for item in relations}
     return catalog

@@ -79,7 +79,7 @@ EXPRESSIONS: Final[tuple[Mutant, ...]] = (
     Mutant(
         "ILIKE is not LIKE",
         _O,
-        "    is_like = node.kind == enums.A_Expr_Kind.AEXPR_LIKE\n",
+        '    is_like = _operator(node) in ("~~", "!~~")\n',
         "    is_like = True\n",
         "order equality",
     ),
@@ -88,10 +88,10 @@ EXPRESSIONS: Final[tuple[Mutant, ...]] = (
         _O,
         "    joined = enums.BoolExprType.OR_EXPR if negated else enums.BoolExprType.AND_EXPR\n"
         "    ctx.replace(slot, ast.BoolExpr(boolop=joined, args=(low, high)))\n"
-        "    return Plain(BOOLEAN)\n\n\ndef _pattern_parameter",
+        "    return Plain(BOOLEAN)\n\n\ndef _patterns",
         "    joined = enums.BoolExprType.AND_EXPR\n"
         "    ctx.replace(slot, ast.BoolExpr(boolop=joined, args=(low, high)))\n"
-        "    return Plain(BOOLEAN)\n\n\ndef _pattern_parameter",
+        "    return Plain(BOOLEAN)\n\n\ndef _patterns",
         "order/patterns",
     ),
     Mutant(
@@ -133,7 +133,7 @@ EXPRESSIONS: Final[tuple[Mutant, ...]] = (
     Mutant(
         "no cast cuts or rounds a sealed value",
         _T,
-        "        or (target.typmod != -1 and target != flow.type)\n",
+        "        or not keeps(flow.type, target)\n",
         "",
         "order",
     ),
@@ -160,7 +160,7 @@ EXPRESSIONS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "greatest and least need order",
-        _T,
+        "sql/minmax.py",
         '    require(ctx, flow, Scheme.ORDER, f"compared by {name}", position)\n    return flow',
         "    return flow",
         "equality",
@@ -168,7 +168,7 @@ EXPRESSIONS: Final[tuple[Mutant, ...]] = (
     Mutant(
         "no collation sorts a sealed value",
         _T,
-        '    use_as_plain(ctx, flow, "given a collation", ctx.position(node.location), hint="leave out COLLATE")\n',
+        '    use_as_plain(ctx, flow, "given a collation", position, hint=hint)\n',
         "",
         "order",
     ),

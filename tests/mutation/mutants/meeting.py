@@ -7,6 +7,7 @@ from typing import Final
 from tests.mutation.mutant import Mutant
 
 _M: Final = "sql/meeting.py"
+_A: Final = "sql/arrays.py"
 _C: Final = "sql/context.py"
 
 MEETING: Final[tuple[Mutant, ...]] = (
@@ -16,10 +17,10 @@ MEETING: Final[tuple[Mutant, ...]] = (
     Mutant(
         "a sealed column compares with no plain one",
         _M,
-        "        seal(ctx, other, sealed.column, Use.CARRY if other.is_shared else Use.COMPARE, doing, position)\n"
+        "            leaf.uses |= Uses.COMPARED\n"
         "    else:\n"
         "        raise refusals.meets_plain(sealed.column, doing, position)",
-        "        seal(ctx, other, sealed.column, Use.CARRY if other.is_shared else Use.COMPARE, doing, position)",
+        "            leaf.uses |= Uses.COMPARED",
         "equality",
     ),
     Mutant(
@@ -74,7 +75,7 @@ MEETING: Final[tuple[Mutant, ...]] = (
     Mutant(
         "an array of sealed values has its domain",
         _M,
-        "            check_same(left, Sealed(right.column, right.type.element), doing, position)",
+        "            check_same(left, replace(right, type=right.type.element), doing, position)",
         "            pass",
         "equality/any",
     ),
@@ -87,20 +88,20 @@ MEETING: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "NULL in an array literal is NULL",
-        _M,
+        _A,
         '            elements.append(None if word.lower() == "null" else word)',
         "            elements.append(word)",
         "equality/any",
     ),
     Mutant(
         "quotes of an array literal are no part of it",
-        _M,
+        _A,
         '            elements.append("".join(piece))',
         "            elements.append('\"' + \"\".join(piece) + '\"')",
         "equality/any",
     ),
     Mutant(
-        "an array literal has braces", _M, '    if len(body) < 2 or body[0] != "{" or body[-1] != "}":', "    if False:",
+        "an array literal has braces", _A, '    if len(body) < 2 or body[0] != "{" or body[-1] != "}":', "    if False:",
         "literals/no_value",
     ),
     # What may be mixed.
@@ -114,8 +115,8 @@ MEETING: Final[tuple[Mutant, ...]] = (
     Mutant(
         "coalesce, CASE and UNION take no plain value",
         _M,
-        "            kinds.append(flow.type)\n        else:\n            raise refusals.meets_plain(base.column, doing, position)",
-        "            kinds.append(flow.type)\n        else:\n            kinds.append(None)",
+        "            carried.extend(flow.leaves)\n        else:\n            raise refusals.meets_plain(base.column, doing, position)",
+        "            carried.extend(flow.leaves)\n        else:\n            kinds.append(None)",
         "equality queries/set",
     ),
     Mutant(
@@ -238,15 +239,15 @@ MEETING: Final[tuple[Mutant, ...]] = (
     Mutant(
         "a stored literal is sealed",
         _M,
-        '        seal(ctx, flow, column, Use.ASSIGN, "stored", position)\n    else:',
-        "        pass\n    else:",
+        '        seal(ctx, flow, column, Use.ASSIGN, "stored", position)\n    elif',
+        "        pass\n    elif",
         "changes",
     ),
     Mutant(
         "a stored literal keeps the column's modifier",
         _M,
-        '        seal(ctx, flow, column, Use.ASSIGN, "stored", position)\n    else:',
-        '        seal(ctx, flow, column, Use.COMPARE, "stored", position)\n    else:',
+        '        seal(ctx, flow, column, Use.ASSIGN, "stored", position)\n    elif',
+        '        seal(ctx, flow, column, Use.COMPARE, "stored", position)\n    elif',
         "changes",
     ),
     Mutant(
@@ -288,8 +289,8 @@ MEETING: Final[tuple[Mutant, ...]] = (
     Mutant(
         "a parameter that meets sealed and plain becomes two",
         _C,
-        "            key = (leaf.number, leaf.sealing)\n",
-        "            key = (leaf.number, None)\n",
+        "            key = (leaf.number, leaf.sealing, more)\n",
+        "            key = (leaf.number, None, more)\n",
         "literals/several",
     ),
     Mutant(
@@ -309,7 +310,7 @@ MEETING: Final[tuple[Mutant, ...]] = (
     Mutant(
         "casts around a sealed parameter leave the statement",
         _C,
-        "            while isinstance(node, ast.TypeCast):\n                node = node.arg\n            self.replace(leaf.slot, node)",
+        "            self.replace(leaf.slot, bare(leaf.slot.get()))",
         "            pass",
         "literals/casts",
     ),

@@ -142,7 +142,7 @@ SESSION: Final[tuple[Mutant, ...]] = (
     Mutant(
         "a sealed parameter has the application's type to the client",
         "session/rewriting.py",
-        "            types[param.client] = oid if param.sealing is None else param.sealing.client_type.oid",
+        "            types[param.client] = param.absorbed or (oid if param.sealing is None else _seen(param, param.sealing))",
         "            types[param.client] = oid",
         "equality literals",
     ),
@@ -257,7 +257,7 @@ SESSION: Final[tuple[Mutant, ...]] = (
     Mutant(
         "sealed results are opened",
         "sql/queries.py",
-        "        return Opening(flow.column, flow.type, flow.origin)",
+        "        return Opening(flow.column, flow.type, flow.origin, is_mixed=bool(flow.carried))",
         "        return None",
         "equality",
     ),
@@ -276,10 +276,10 @@ SESSION: Final[tuple[Mutant, ...]] = (
         "queries",
     ),
     Mutant(
-        "a sealed value inside a record is not returned",
+        "a sealed value inside a record is opened",
         "sql/queries.py",
-        "            if (opening := _opening(part)) is not None:\n                raise",
-        "            if False:\n                raise",
+        "        return Opening(first.column, first.type, fields=parts)",
+        "        return None",
         "queries/whole",
     ),
     # Values.

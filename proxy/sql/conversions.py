@@ -47,6 +47,8 @@ _INTERNAL: Final = {
     )
 }
 
+TYPE_NAMES: Final = tuple(_INTERNAL)
+
 _NUMBERS: Final = (Family.SMALLINT, Family.INTEGER, Family.BIGINT, Family.NUMERIC, Family.REAL, Family.DOUBLE)
 _STRINGS: Final = (Family.TEXT, Family.CHAR)
 _MOMENTS: Final = (Family.DATE, Family.TIMESTAMP, Family.TIMESTAMPTZ)

@@ -6,22 +6,32 @@ the column, how it is sealed, the construct, and in the hint what would work.
 
 from __future__ import annotations
 
-from proxy.config import Scheme, SealedColumn
+from shlex import quote
+
+from proxy.config import Scheme, SealedColumn, unsupported_search
 from proxy.errors import Refused
-from proxy.pgtypes import SqlType
+from proxy.pgtypes import Family, SqlType
 
 _COMPUTE = "select the column itself and compute in the application"
 
 
 def needs(column: SealedColumn, wanted: Scheme, doing: str, position: int | None) -> Refused:
     """The scheme does not carry the operation, a stronger one would. `doing`: `compared with "="`, `sorted`..."""
-    word = "equality" if wanted is Scheme.EQUALITY else "order"
-    table = f"{column.schema}.{column.table}"
     return Refused(
         f'column "{column.name}" is sealed with search: {column.search} and cannot be {doing}',
-        hint=f'set "search: {word}" for it in columns.yaml and run: sealwire reseal {table}',
+        hint=search_hint(column, wanted),
         position=position,
     )
+
+
+def search_hint(column: SealedColumn, wanted: Scheme) -> str:
+    """How a column gets a stronger scheme, where its type has one."""
+    if (reason := unsupported_search(column.type, wanted)) is not None:
+        return f"{reason.partition(';')[0]}: {_COMPUTE}"
+    word = "equality" if wanted is Scheme.EQUALITY else "order"
+    needs_length = wanted is Scheme.ORDER and column.type.family in (Family.TEXT, Family.CHAR)
+    length = ' and "max_length"' if needs_length and column.max_length is None else ""
+    return f'set "search: {word}"{length} for it in columns.yaml and run: sealwire reseal {quote(column.name)}'
 
 
 def cannot(column: SealedColumn, doing: str, position: int | None, hint: str = _COMPUTE) -> Refused:
@@ -35,10 +45,9 @@ def cannot(column: SealedColumn, doing: str, position: int | None, hint: str = _
 
 def unsealed(column: SealedColumn, position: int | None) -> Refused:
     """In the policy, but the table still holds plaintext."""
-    table = f"{column.schema}.{column.table}"
     return Refused(
         f'column "{column.name}" is in columns.yaml but not sealed yet',
-        hint=f'run: sealwire seal {table}, or set "pending: true" for it in columns.yaml until then',
+        hint=f'run: sealwire seal {quote(column.name)}, or set "pending: true" for it in columns.yaml until then',
         position=position,
     )
 
@@ -48,7 +57,8 @@ def different_domains(left: SealedColumn, right: SealedColumn, doing: str, posit
     return Refused(
         f'columns "{left.name}" and "{right.name}" are sealed with different keys, schemes or types '
         f"and cannot be {doing}",
-        hint='give both the same type, search and "join:" name in columns.yaml and run: sealwire reseal',
+        hint='give both the same type, the same search (equality or order) and one "join:" name in columns.yaml, '
+        f"and run: sealwire reseal {quote(left.name)} {quote(right.name)}",
         position=position,
     )
 

@@ -33,6 +33,7 @@ from proxy.sql.flow import (
 from proxy.sql.meeting import compare, current, require, unify, use_as_plain
 from proxy.sql.plan import TEXT, Sealing, Use
 from proxy.sql.scopes import Item, Scope
+from proxy.sql.survey import place_of
 
 _INT4: range = range(-(2**31), 2**31)
 _INT8: range = range(-(2**63), 2**63)
@@ -350,7 +351,8 @@ def indirection(ctx: Context, node: ast.A_Indirection, slot: Slot, scope: Scope)
     for step in steps:
         if isinstance(step, ast.A_Indices):
             children(ctx, step, scope, "used as a subscript")
-    flow = current(flow, None)
+    position = ctx.position(place_of(node.arg))
+    flow = current(flow, position)
     if len(steps) == 1:
         step = steps[0]
         if isinstance(flow, Row) and flow.is_record and isinstance(step, ast.String):
@@ -361,7 +363,7 @@ def indirection(ctx: Context, node: ast.A_Indirection, slot: Slot, scope: Scope)
                 return found[0]
         if isinstance(flow, Sealed) and flow.is_array and isinstance(step, ast.A_Indices) and not step.is_slice:
             return Sealed(flow.column, flow.type.element)
-    use_as_plain(ctx, flow, "subscripted", None)
+    use_as_plain(ctx, flow, "subscripted", position)
     return PLAIN
 
 

@@ -47,12 +47,13 @@ _SHADOWING: Final = f"""
         WHERE p.pronamespace = n.oid AND p.proname IN ({_listed(CARRYING_FUNCTIONS)}))
       OR EXISTS (SELECT FROM pg_catalog.pg_type t
         WHERE t.typnamespace = n.oid AND t.typname IN ({_listed(TYPE_NAMES)}))))"""  # noqa: S608  (constants)
-# Functions that may do anything when they are called: set the search_path, make a temporary table.
+# Functions that may do anything when they are called: set the search_path, make a temporary table. The languages c and
+# internal (12 and 13 in pg_language.dat) have no reason to.
 _VOLATILE: Final = """
   (SELECT pg_catalog.json_agg(DISTINCT p.proname) FROM pg_catalog.pg_proc p
-    JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+    JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'sealwire') AND p.provolatile = 'v'
-      AND p.prokind = 'f' AND l.lanname NOT IN ('c', 'internal'))"""
+      AND p.prokind = 'f' AND p.prolang NOT IN (12, 13))"""
 _KINDS: Final = "('r', 'p', 'v', 'm', 'f', 'S', 'c')"
 
 # One JSON document. Every name is schema-qualified, so that no search_path can bend it. Attributes come as arrays:

@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test oracle clients bench-analysis lint format clean
+.PHONY: demo test oracle clients bench lint format clean
 
 demo: $(STAMP)
 	$(BIN)/sealwire demo $(ARGS)
@@ -21,8 +21,9 @@ clients: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,demo,clients]'
 	$(BIN)/python -m pytest -m clients tests/clients $(ARGS)
 
-bench-analysis: $(STAMP)
-	$(BIN)/python -m bench.analysis $(ARGS)
+# Throughput beside PgBouncer and pgcrypto where those are installed: see docs/performance.md.
+bench: $(STAMP)
+	$(BIN)/python -m bench $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

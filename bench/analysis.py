@@ -1,18 +1,12 @@
-"""What it costs to analyse a statement: cold, from the cache by its text, and per literal of a bulk INSERT.
+"""Row 5: what it costs to analyse a statement: cold, from the cache by its text, and per literal of a bulk INSERT.
 
-`python -m bench.analysis [--json FILE]`. Every figure is the median of many runs of CPU time, of one process without
-a server; the conditions are printed with them.
+Every figure is the median of many runs of CPU time, of this process alone, without a server.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
+import itertools
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,11 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-import cryptography
-import pglast
-from rich.console import Console
-from rich.table import Table
-
+from bench.harness import Bench
 from proxy.config import DatabasePolicy, Scheme, SealedColumn
 from proxy.crypto import FileProvider, Keyring
 from proxy.pgtypes import parse_type
@@ -35,6 +25,8 @@ from proxy.sql.catalog import Catalog, SearchPath
 from proxy.sql.plan import Plan, Statement
 from proxy.wire.codecs import Settings
 
+ROW = 5
+CASE = "analysis of a statement"
 _SEALED_OID = 90_000
 _TABLES = {
     "customers": ("id", "name", "email=equality", "phone=equality", "born=order", "notes=random", "city", "active"),
@@ -87,7 +79,16 @@ def bulk(rows: int) -> str:
     return f"INSERT INTO customers (email, phone, born) VALUES {values}"
 
 
-def measure(keyring: Keyring) -> list[tuple[str, float, float | None]]:
+def measure(bench: Bench) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        provider = FileProvider.create(Path(directory, "master.key"))
+        figures = _figures(Keyring.create(Path(directory, "keyring.json"), provider))
+    for what, cost, target in figures:
+        bench.state(ROW, CASE, what, cost, unit="µs", at_most=target)
+    bench.show(ROW, CASE)
+
+
+def _figures(keyring: Keyring) -> list[tuple[str, float, float | None]]:
     """(what, microseconds, target or None)"""
     catalog, policy = shop()
     snapshot = Snapshot(catalog, policy, analyse, 0)
@@ -99,14 +100,19 @@ def measure(keyring: Keyring) -> list[tuple[str, float, float | None]]:
         return found.plan
 
     with_params, with_literals = _TYPICAL.format("$1", "$2"), _TYPICAL.format("'a@example.com'", "10")
+    others = (_TYPICAL.format(f"'user{n}@example.com'", n) for n in itertools.count())
+    for _ in range(2):
+        snapshot.plans.plan(next(others), (), path)
     large = bulk(_ROWS)
     plan = planned(large)
 
     figures: list[tuple[str, float, float | None]] = [
         ("typical statement, 2 parameters: cold", microseconds(lambda: planned(with_params), 101), 2000),
         ("typical statement, 2 literals: cold", microseconds(lambda: planned(with_literals), 101), 2000),
-        ("typical statement: from the cache by text",
-         microseconds(lambda: snapshot.plan(with_params, (), path), 51, each=1000), 5),
+        ("typical statement: by text, kept",
+         microseconds(lambda: snapshot.plans.plan(with_params, (), path), 51, each=1000), 5),
+        ("typical statement: by shape, kept, other literals each time",
+         microseconds(lambda: snapshot.plans.plan(next(others), (), path), 51, each=100), 40),
         (f"INSERT of {_ROWS} x 3 literals: analysis, per literal",
          microseconds(lambda: planned(large), 7) / _ROWS / 3, 60),
         (f"INSERT of {_ROWS // 10} x 3 literals: analysis, per literal",
@@ -121,40 +127,3 @@ def measure(keyring: Keyring) -> list[tuple[str, float, float | None]]:
             cost = microseconds(lambda part=part: splice(part, Settings(), keyring), 5) / len(only)  # type: ignore[misc]
             figures.append((f"  of which scheme {column.scheme.name.lower()}, {column.type}", cost, None))
     return figures
-
-
-def conditions() -> dict[str, str]:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    return {
-        "python": platform.python_version(),
-        "pglast": pglast.__version__,
-        "cryptography": cryptography.__version__,
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {load}",
-        "commit": commit.stdout.strip() or "unknown",
-        "clock": "CPU time of the process, median",
-    }
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, help="write the figures to this file too")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as directory:
-        provider = FileProvider.create(Path(directory, "master.key"))
-        figures = measure(Keyring.create(Path(directory, "keyring.json"), provider))
-    table = Table("", "µs", "at most")
-    for what, cost, target in figures:
-        table.add_row(what, f"{cost:,.1f}", "" if target is None else f"{target:,.0f}")
-    console = Console()
-    console.print(table)
-    for name, value in conditions().items():
-        console.print(f"{name}: {value}")
-    if arguments.json:
-        found = {"conditions": conditions(), "figures": {what: cost for what, cost, _ in figures}}
-        arguments.json.write_text(json.dumps(found, indent=2) + "\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

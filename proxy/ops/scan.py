@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 STATEMENT_TIMEOUT: Final = 10_000
 """Milliseconds for the sample of one table."""
+SAMPLED_PAGES: Final = 50
+"""Pages of a large table that are looked into, at least."""
 LOOKED_AT: Final = 512
 """Characters of a value that are looked at."""
 FEW_VALUES: Final = 20
@@ -182,15 +184,21 @@ async def _sample(
 
 
 async def _rows(connection: Connection, source: str, cells: Sequence[str], sample: int) -> list[tuple[str | None, ...]]:
-    """From all over a table that is large by the catalog's estimate, or else its first."""
-    estimate = await connection.fetchval(
-        "SELECT reltuples::float8 FROM pg_catalog.pg_class WHERE oid = $1::text::pg_catalog.regclass", source
+    """From all over a table that is large by the catalog's estimate, or else its first.
+
+    Rows of one page were often written together, so a few rows are taken of many pages, not many rows of a few.
+    """
+    sizes = await connection.fetchrow(
+        "SELECT reltuples::float8, relpages FROM pg_catalog.pg_class WHERE oid = $1::text::pg_catalog.regclass", source
     )
+    estimate, pages = sizes or (0.0, 0)
     query = f"SELECT {', '.join(cells)} FROM {source} %s LIMIT $1"  # noqa: S608
     found = []
-    if estimate and estimate > 20 * sample:
-        percent = min(100.0, 400.0 * sample / estimate)
-        found = await connection.fetch(query % f"TABLESAMPLE SYSTEM ({percent:.6f})", sample)
+    if pages and estimate > 20 * sample:
+        share = min(1.0, max(4 * sample / estimate, SAMPLED_PAGES / pages))
+        thinned = min(1.0, 2 * sample / (share * estimate))
+        spread = f"TABLESAMPLE SYSTEM ({100 * share:.6f}) WHERE pg_catalog.random() < {thinned:.6f}"
+        found = await connection.fetch(query % f"{spread} ORDER BY pg_catalog.random()", sample)
     if len(found) < sample:
         found = await connection.fetch(query % "", sample)
     return [tuple(row) for row in found]

@@ -214,14 +214,18 @@ def _judge(column: SealedColumn, inventory: Inventory, keyring: Keyring) -> list
             Finding(
                 column.name,
                 f"{others:,} values are sealed with another search than the policy's",
-                "run: sealwire reseal",
+                f"run: {column.command('reseal')}",
             )
         )
     current = keyring.sealing_key(column.domain)
     old = sum(count for (_, key_id), count in inventory.counts.items() if key_id != current)
     if old and len({key_id for _, key_id in inventory.counts}) > 1 and column.search != "none":
         findings.append(
-            Finding(column.name, f"{old:,} values are under another key, so searches miss them", "run: sealwire reseal")
+            Finding(
+                column.name,
+                f"{old:,} values are under another key, so searches miss them",
+                f"run: {column.command('reseal')}",
+            )
         )
     return findings
 

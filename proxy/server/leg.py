@@ -88,6 +88,12 @@ class Leg(asyncio.Protocol):
         if not (self._write_ended or self.transport.is_closing()):
             self.transport.writelines(pieces)
 
+    def write_one(self, piece: bytes) -> None:
+        """`write` for a single piece, without the list."""
+        transport = self._transport
+        if transport is not None and not (self._write_ended or transport.is_closing()):
+            transport.write(piece)
+
     def write_eof(self) -> bool:
         """End the writing direction and keep reading. False: this transport (TLS) cannot, nothing was done."""
         if self.transport.is_closing() or not self.transport.can_write_eof():

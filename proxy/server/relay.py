@@ -37,6 +37,8 @@ class RelaySession(Protocol):
     def closing(self) -> bool: ...
     @property
     def idle(self) -> bool: ...
+    def swift_client(self, data: bytes) -> bytes | None: ...
+    def swift_server(self, data: bytes) -> bytes | None: ...
     def client_data(self, data: bytes) -> None: ...
     def server_data(self, data: bytes) -> None: ...
     def take_to_client(self) -> list[bytes]: ...
@@ -96,13 +98,24 @@ class Relay:
     def leg_data(self, leg: Leg, data: bytes) -> None:
         if self.ending:
             return
-        if leg is self._server:
-            self._step(lambda: self._session.server_data(data))
-        elif self._held or not self._session.wants_client:
-            self._held.append(data)
-            self._regulate()
-        else:
-            self._step(lambda: self._session.client_data(data))
+        session = self._session
+        try:
+            if leg is self._server:
+                if not self._draining and (piece := session.swift_server(data)) is not None:
+                    self._client.write_one(piece)
+                else:
+                    session.server_data(data)
+                    self._pump()
+            elif self._held or not session.wants_client:
+                self._held.append(data)
+                self._regulate()
+            elif (piece := session.swift_client(data)) is not None:
+                self._server.write_one(piece)
+            else:
+                session.client_data(data)
+                self._pump()
+        except Exception as error:
+            self._give_up(error)
 
     def leg_eof(self, leg: Leg) -> None:
         if leg is self._client:

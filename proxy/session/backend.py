@@ -34,7 +34,8 @@ _STALE = frozenset((b"42P01", b"42703", b"42883", b"42804"))
 _BEFORE_TRANSACTION = frozenset((SYNTAX_ERROR, "26000", "34000"))
 
 
-def _is_held(portal: Portal) -> bool:
+def is_held(portal: Portal) -> bool:
+    """True: it outlives its transaction."""
     return portal.is_held
 
 
@@ -66,7 +67,7 @@ class Backend:
         """Rows that nobody has to look into are forwarded in runs. To be called when questions have been asked."""
         c = self._c
         head = c.replies.head
-        passing = False
+        passing = head is not None and head[0] is Kind.REPLICATION
         if head is not None and not c.muted and head[0] in (Kind.EXECUTE, Kind.QUERY):
             expectation = head[1]
             plan = expectation.plan
@@ -100,6 +101,9 @@ class Backend:
             expectation.injection.answered(raw, ends=ends)
             if type_ == 0x5A:
                 self._ready(raw)
+            return
+        if kind is Kind.REPLICATION and not ends:
+            self._streaming(type_, raw)
             return
         if expectation.refusal is not None and kind is Kind.PARSE:
             raise ProtocolViolation("a statement that must fail did not")
@@ -173,6 +177,14 @@ class Backend:
         if raw[:1] == b"c":
             self._tell(expectation, raw)
 
+    def _streaming(self, kind: int, raw: bytes) -> None:
+        """An answer to a replication command; what the server copies in or both ways passes."""
+        c = self._c
+        if kind in b"GW":
+            c.copy = Copy.STREAMING
+            c.client.set_passing("d", passing=True)
+        c.to_client.append(raw)
+
     # -- ends ----------------------------------------------------------------------------------------------------------
 
     def _end(self, expectation: Expectation, raw: bytes) -> None:
@@ -195,7 +207,7 @@ class Backend:
         c.status = messages.parse_ready(raw)
         self._copy_over()
         if c.status == b"I":
-            c.portals.retain(_is_held)
+            c.portals.retain(is_held)
             c.planner.transaction_ended(quiet=not c.replies and c.batch_empty)
 
     def _copy_over(self) -> None:
@@ -288,11 +300,21 @@ class Backend:
         if kind is Kind.QUERY:
             expectation.formats = tuple(column.format for column in columns)
             expectation.openers = None
-        mapped = self._mapped(columns, expectation.plan or Plan())
-        if mapped is None:
+        shown = self._shown_columns(raw, columns, expectation.plan or Plan())
+        if shown is None:
             self._contradicted()
         else:
-            self._tell(expectation, raw if mapped is columns else messages.build_row_description(mapped))
+            self._tell(expectation, shown)
+
+    def described(self, raw: bytes, plan: Plan) -> bytes | None:
+        """A RowDescription as the client gets it; None: it contradicts the plan."""
+        return self._shown_columns(raw, messages.parse_row_description(raw), plan)
+
+    def _shown_columns(self, raw: bytes, columns: list[Column], plan: Plan) -> bytes | None:
+        mapped = self._mapped(columns, plan)
+        if mapped is None:
+            return None
+        return raw if mapped is columns else messages.build_row_description(mapped)
 
     def _contradicted(self) -> None:
         """The server does not see the statement as it was planned: the catalog has changed behind the snapshot."""

@@ -64,6 +64,10 @@ class Names(Generic[V]):
                 return change.value if change.batch == batch else UNSETTLED
         return self._known.get(name)
 
+    def put(self, name: bytes, value: V) -> None:
+        """The server has acknowledged it already."""
+        self._known[name] = value
+
     def retain(self, is_kept: Callable[[V], bool]) -> None:
         """The server has dropped every name but those that are kept; pending changes come after that."""
         if self._known:

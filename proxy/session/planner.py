@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from proxy.errors import Refused
+from proxy.session.plans import Analysis
 from proxy.session.refusals import SYNTAX_ERROR
-from proxy.session.shared import Analysis, Database, Shared, Snapshot
+from proxy.session.shared import Database, Shared, Snapshot
 from proxy.sql.catalog import (
     CATALOG_QUERY,
     SESSION_QUERY,
@@ -72,6 +73,7 @@ class Planner:
         self._catalog_stale = False
         self._catalog_changed = False  # by this transaction
         self._settings_changed = False
+        self._standing: Basis | None = None
 
     @property
     def database(self) -> Database:
@@ -96,6 +98,28 @@ class Planner:
         """What an analysis would rest on now, stale or not."""
         path = SearchPath() if self._facts is None else self._facts.path
         return Basis(self._snapshot or self._own or self.database.snapshot or self.database.blank, path)
+
+    def standing(self) -> Basis | None:
+        """The basis, where nothing has to be read before the next analysis and nothing that this transaction has sent
+        may change it. It is one object for as long as it stays the same."""
+        database, facts = self._shared.database(self._name), self._facts
+        if (
+            database is not self._database
+            or facts is None
+            or self._facts_epoch != database.epoch
+            or self._catalog_stale
+            or self._facts_stale
+            or self._catalog_changed
+            or self._settings_changed
+        ):
+            return None
+        snapshot = database.snapshot if self._own is None or self._own.epoch != database.epoch else self._own
+        if snapshot is None:
+            return None
+        known = self._standing
+        if known is None or known.snapshot is not snapshot or known.path is not facts.path:
+            known = self._standing = Basis(snapshot, facts.path)
+        return known
 
     # -- freshness -----------------------------------------------------------------------------------------------------
 
@@ -194,7 +218,15 @@ class Planner:
 
     def analyse(self, text: str, types: tuple[int, ...]) -> Analysis:
         basis = self.basis
-        return basis.snapshot.plan(text, types, basis.path)
+        return basis.snapshot.plans.plan(text, types, basis.path)
+
+    def known(self, text: str, basis: Basis) -> Analysis | None:
+        """What `analyse_free` or `analyse` would give for a text that has been analysed before; None: find it there."""
+        if not _FREE.fullmatch(text):
+            return basis.snapshot.plans.known(text, (), basis.path)
+        found = self.database.blank.plans.known(text, (), SearchPath())
+        is_free = found and all(isinstance(one, Statement) and not one.plan.touches_sealed for one in found)
+        return found if is_free else None
 
     def analyse_free(self, text: str, types: tuple[int, ...]) -> Analysis | None:
         """The analysis of a statement that needs no catalog, such as BEGIN or SET, or that is no statement at all;
@@ -204,7 +236,7 @@ class Planner:
         """
         if not _FREE.fullmatch(text) and not self.wanted():
             return None
-        found = self.database.blank.plan(text, types, SearchPath())
+        found = self.database.blank.plans.plan(text, types, SearchPath())
         if any(isinstance(one, Failure) and _is_syntax_error(one) for one in found):
             return found
         if _FREE.fullmatch(text) and all(isinstance(one, Statement) and not one.plan.touches_sealed for one in found):

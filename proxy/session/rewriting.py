@@ -87,7 +87,26 @@ def client_types(prepared: Prepared, reported: Sequence[int]) -> list[int]:
 
 def seal_parameters(bind: Bind, prepared: Prepared, settings: Settings, sealers: Sealers) -> Bind:
     """The server's Bind. Raises Refused as PostgreSQL would for a wrong number of parameters or a bad value."""
-    params, count = prepared.plan.params or (), prepared.parameter_count
+    functions, formats = parameter_functions(bind, prepared, settings, sealers)
+    values: list[bytes | None] = []
+    server_formats: list[int] = []
+    for param, function in zip(prepared.plan.params or (), functions, strict=True):
+        value = bind.values[param.client]
+        if function is None:
+            server_formats.append(formats[param.client])
+            values.append(value)
+        else:
+            server_formats.append(BINARY_FORMAT)
+            values.append(None if value is None else function(value))
+    return bind._replace(formats=tuple(server_formats), values=values)
+
+
+def parameter_functions(
+    bind: Bind, prepared: Prepared, settings: Settings, sealers: Sealers
+) -> tuple[list[Convert | None], tuple[int, ...]]:
+    """What seals each of the server's parameters, None for what passes, and the format of each of the client's.
+    Raises Refused as PostgreSQL would for a wrong number of parameters or formats."""
+    count = prepared.parameter_count
     if len(bind.values) != count:
         shown = bind.statement.decode(errors="replace")
         raise Refused(
@@ -99,18 +118,7 @@ def seal_parameters(bind: Bind, prepared: Prepared, settings: Settings, sealers:
         raise Refused(
             f"bind message has {len(bind.formats)} parameter formats but {count} parameters", sqlstate="08P01"
         )
-    functions = _functions(prepared, formats, settings, sealers)
-    values: list[bytes | None] = []
-    server_formats: list[int] = []
-    for param, function in zip(params, functions, strict=True):
-        value = bind.values[param.client]
-        if function is None:
-            server_formats.append(formats[param.client])
-            values.append(value)
-        else:
-            server_formats.append(BINARY_FORMAT)
-            values.append(None if value is None else function(value))
-    return bind._replace(formats=tuple(server_formats), values=values)
+    return _functions(prepared, formats, settings, sealers), formats
 
 
 def _functions(

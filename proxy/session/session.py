@@ -11,26 +11,27 @@ A peer that breaks the protocol ends the session: one FATAL ErrorResponse to the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
+from proxy.config import Policy
 from proxy.errors import ProtocolViolation
 from proxy.session.authentication import Authentication
 from proxy.session.backend import Backend
 from proxy.session.conversation import Conversation
 from proxy.session.frontend import Frontend
+from proxy.session.passthrough import Terms
 from proxy.session.planner import Planner
 from proxy.session.refusals import fatal
+from proxy.session.replication import Replication, ReplicationFrontend, asked_for
 from proxy.session.shared import Shared
+from proxy.session.steady import Steady
 from proxy.session.transparent import Transparent
 from proxy.wire import messages
 from proxy.wire.frames import CLIENT_LENGTHS, MAX_MESSAGE, SERVER_LENGTHS, Item, Splitter
 
-_FALSE: Final = frozenset(("", "0", "off", "of", "false", "fals", "fal", "fa", "f", "no", "n"))
-
 
 class Session:
     """See above. `parameters` are those of the StartupMessage. `max_message` bounds, in bytes, what is collected of
-    one message; messages that pass unchanged may be of any size."""
+    one message; messages that pass unchanged may be of any size. With `scram` the proxy takes part in SCRAM-SHA-256."""
 
     def __init__(
         self,
@@ -40,24 +41,28 @@ class Session:
         user: str,
         parameters: Mapping[str, str],
         max_message: int = MAX_MESSAGE,
+        scram: Terms | None = None,
     ) -> None:
         self.user = user
         self._shared = shared
         self._database = database
-        self._is_replication = parameters.get("replication", "").lower() not in _FALSE
+        self._replication = asked_for(parameters)
         self._client = Splitter(CLIENT_LENGTHS, side="frontend", heads="QFB", max_message=max_message)
         self._server = Splitter(SERVER_LENGTHS, side="backend", max_message=max_message)
-        self._authentication = Authentication()
+        self._authentication = Authentication(scram)
         self._transparent: Transparent | None = None
         self._conversation: Conversation | None = None
         self._frontend: Frontend | None = None
         self._backend: Backend | None = None
+        self._steady: Steady | None = None
         self._to_client: list[bytes] = []
         self._to_server: list[bytes] = []
         self._held: Item | None = None
         self._leaving = False  # the client has sent Terminate; what it asked before is still answered
         self._waiting = False
         self._closing = False
+        self._unaffected: Policy | None = None
+        """The policy that was last seen to leave this transparent session alone."""
 
     # -- what the server layer asks ------------------------------------------------------------------------------------
 
@@ -91,6 +96,7 @@ class Session:
         return (
             c is not None
             and frontend is not None
+            and (self._steady is None or not self._steady.busy)
             and not c.replies
             and c.batch_empty
             and c.status == b"I"
@@ -115,10 +121,31 @@ class Session:
 
     # -- what happens --------------------------------------------------------------------------------------------------
 
+    def swift_client(self, data: bytes) -> bytes | None:
+        """What goes to the server for these bytes from the client, where that can be told at a glance. None: they are
+        for `client_data`. To be called only while `wants_client`, with nothing left to take."""
+        if self._steady is not None:
+            return None if self._leaving else self._steady.client(data)
+        transparent = self._transparent
+        if transparent is None or self._leaving or self._shared.policy is not self._unaffected:
+            return None
+        return transparent.swift_client(data)
+
+    def swift_server(self, data: bytes) -> bytes | None:
+        """The same for bytes from the server: what goes to the client. None: they are for `server_data`."""
+        if self._steady is not None:
+            return None if self._closing else self._steady.server(data)
+        transparent = self._transparent
+        if transparent is None or self._waiting or self._closing:
+            return None
+        return transparent.swift_server(data)
+
     def client_data(self, data: bytes) -> None:
         """Bytes from the client; to be called only while `wants_client`."""
         if self._closing or self._leaving:
             return
+        if self._steady is not None:
+            self._steady.unfold()
         self._client.feed(data)
         self._run_client()
 
@@ -126,6 +153,8 @@ class Session:
         """Bytes from the server."""
         if self._closing:
             return
+        if self._steady is not None:
+            self._steady.unfold()
         try:
             self._server.feed(data)
             if self._backend is not None:
@@ -179,12 +208,11 @@ class Session:
         without it has to be answered first."""
         transparent = self._transparent
         self._waiting = False
-        if (
-            transparent is not None
-            and not transparent.is_open
-            and not self._client.in_message
-            and self._shared.database(self._database).policy
-        ):
+        if transparent is None or self._shared.policy is self._unaffected:
+            return False
+        if not self._shared.database(self._database).policy:
+            self._unaffected = self._shared.policy
+        elif not transparent.is_open and not self._client.in_message:
             self._waiting = not transparent.settled
             if not self._waiting:
                 transparent.leave()
@@ -225,8 +253,6 @@ class Session:
             return
         if not self._shared.database(self._database).policy:
             self._transparent = Transparent(self._client, self._server, self._authentication.parameters)
-        elif self._is_replication:
-            self._end("0A000", "replication connections are not supported for a database with sealed columns")
         else:
             self._begin_policy(b"I", inherited=False)
 
@@ -238,8 +264,14 @@ class Session:
         conversation = Conversation(planner, self._shared.sealers, self._client, self._server)
         conversation.status = status
         self._conversation = conversation
-        self._frontend = Frontend(conversation, inherited=inherited)
+        if self._replication is Replication.NONE:
+            self._frontend = Frontend(conversation, inherited=inherited)
+        else:
+            # A value that the server does not take ends the connection there; until then nothing but commands passes.
+            kind = self._replication or Replication.PHYSICAL
+            self._frontend = ReplicationFrontend(conversation, kind, inherited=inherited)
         self._backend = Backend(conversation)
+        self._steady = Steady(conversation, self._frontend, self._backend)
 
     def _end(self, sqlstate: str, message: str) -> None:
         """FATAL to the client, Terminate to the server. Nothing is put inside a message that has come out in part."""

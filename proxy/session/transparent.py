@@ -11,6 +11,12 @@ from proxy.wire.frames import Head, Item, Oversized, Run, Splitter
 
 CLIENT_PASSING: Final = "PBDECHd"
 SERVER_PASSING: Final = "123nsIcTtDCAdHV"
+CLIENT_SWIFT: Final = "PBDECHQSF"
+SERVER_SWIFT: Final = "123nsITtDCAZN"
+_ANSWERED: Final = frozenset(b"QSF")
+_UNANSWERED: Final = bytes(set(CLIENT_SWIFT.encode()) - _ANSWERED)
+_READY: Final = ord("Z")
+_STATUS: Final = {ord("I"): b"I", ord("T"): b"T", ord("E"): b"E"}
 
 
 class Transparent:
@@ -30,11 +36,15 @@ class Transparent:
         self._streaming = 0  # bytes to come of a large Query or FunctionCall
         client.set_passing(CLIENT_PASSING, passing=True)
         server.set_passing(SERVER_PASSING, passing=True)
+        client.set_swift(CLIENT_SWIFT)
+        server.set_swift(SERVER_SWIFT)
 
     def leave(self) -> None:
         """Messages are to be seen again: a policy has come."""
         self._client.set_passing(CLIENT_PASSING, passing=False)
         self._server.set_passing(SERVER_PASSING, passing=False)
+        self._client.set_swift("")
+        self._server.set_swift("")
 
     @property
     def settled(self) -> bool:
@@ -44,6 +54,38 @@ class Transparent:
     @property
     def idle(self) -> bool:
         return self.settled and not self.is_open and self.status == b"I"
+
+    # -- what came in is forwarded as one piece ------------------------------------------------------------------------
+
+    def swift_client(self, data: bytes) -> bytes | None:
+        """`data`: it is to be forwarded as it is, and has been noted. None: it is to be split."""
+        if self._copying or self._streaming:
+            return None
+        kinds = self._client.swift(data)
+        if not kinds:
+            return None
+        self._outstanding.extend(kinds.translate(None, _UNANSWERED))
+        self.is_open = kinds[-1] not in _ANSWERED
+        return data
+
+    def swift_server(self, data: bytes) -> bytes | None:
+        """As `swift_client`."""
+        if self._copying:
+            return None
+        kinds = self._server.swift(data)
+        if not kinds:
+            return None
+        ready = kinds.count(b"Z")
+        if ready:
+            status = _STATUS.get(data[-1])
+            if kinds[-1] != _READY or status is None or ready > len(self._outstanding):
+                return None
+            self.status = status
+            for _ in range(ready):
+                self._outstanding.popleft()
+        return data
+
+    # -- item by item --------------------------------------------------------------------------------------------------
 
     def client(self, item: Item) -> bytes:
         """The bytes to forward."""

@@ -74,7 +74,7 @@ def sealed_columns(task: Task, relation: Relation) -> dict[str, SealedColumn]:
         elif column is not None and not column.pending:
             raise Refused(
                 f'column "{column.name}" is in the policy but not sealed yet',
-                hint=f'run "sealwire seal {column.name}", or set "pending: true" for it in columns.yaml',
+                hint=f'run: {column.command("seal")}, or set "pending: true" for it in columns.yaml',
             )
     return columns
 

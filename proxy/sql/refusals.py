@@ -6,8 +6,6 @@ the column, how it is sealed, the construct, and in the hint what would work.
 
 from __future__ import annotations
 
-from shlex import quote
-
 from proxy.config import Scheme, SealedColumn, unsupported_search
 from proxy.errors import Refused
 from proxy.pgtypes import Family, SqlType
@@ -31,7 +29,7 @@ def search_hint(column: SealedColumn, wanted: Scheme) -> str:
     word = "equality" if wanted is Scheme.EQUALITY else "order"
     needs_length = wanted is Scheme.ORDER and column.type.family in (Family.TEXT, Family.CHAR)
     length = ' and "max_length"' if needs_length and column.max_length is None else ""
-    return f'set "search: {word}"{length} for it in columns.yaml and run: sealwire reseal {quote(column.name)}'
+    return f'set "search: {word}"{length} for it in columns.yaml and run: {column.command("reseal")}'
 
 
 def cannot(column: SealedColumn, doing: str, position: int | None, hint: str = _COMPUTE) -> Refused:
@@ -47,18 +45,19 @@ def unsealed(column: SealedColumn, position: int | None) -> Refused:
     """In the policy, but the table still holds plaintext."""
     return Refused(
         f'column "{column.name}" is in columns.yaml but not sealed yet',
-        hint=f'run: sealwire seal {quote(column.name)}, or set "pending: true" for it in columns.yaml until then',
+        hint=f'run: {column.command("seal")}, or set "pending: true" for it in columns.yaml until then',
         position=position,
     )
 
 
 def different_domains(left: SealedColumn, right: SealedColumn, doing: str, position: int | None) -> Refused:
     """Two sealed columns whose ciphertexts mean different things."""
+    command = left.command("reseal", right)
     return Refused(
         f'columns "{left.name}" and "{right.name}" are sealed with different keys, schemes or types '
         f"and cannot be {doing}",
         hint='give both the same type, the same search (equality or order) and one "join:" name in columns.yaml, '
-        f"and run: sealwire reseal {quote(left.name)} {quote(right.name)}",
+        f"and run: {command}",
         position=position,
     )
 

@@ -26,9 +26,12 @@ HEADER: Final = 5
 BIG: Final = 64 * 1024
 """Bytes above which a message of a type in `heads` is first shown by its head."""
 HEAD_BYTES: Final = 4 * 1024
+SWIFT_BYTES: Final = 4 * 1024
+"""Pieces of a stream up to this size are worth a look whether they can pass as they came: see `Splitter.swift`."""
 MAX_MESSAGE: Final = 64 * 1024 * 1024
 """Default bound for a message that has to be collected."""
 
+_REMEMBERED: Final = 64
 _SMALL: Final = 10_000  # PQ_SMALL_MESSAGE_LIMIT
 _LARGE: Final = 0x3FFFFFFF - 1  # PQ_LARGE_MESSAGE_LIMIT
 _TOKEN: Final = 65_535  # PG_MAX_AUTH_TOKEN_LENGTH
@@ -121,6 +124,8 @@ class Splitter:
         self._heads = frozenset(heads.encode())
         self._max = max_message
         self._passing = bytearray(256)
+        self._swift: list[tuple[int, int] | None] = [None] * 256
+        self._seen: dict[int, tuple[struct.Struct, tuple[int, ...], bytes]] = {}
         self._buffer = b""
         self._at = 0
         self._rest = 0  # bytes still to come of a message that passes or is skipped
@@ -134,6 +139,39 @@ class Splitter:
         """Whether messages of these types are forwarded unseen from now on."""
         for kind in types.encode():
             self._passing[kind] = passing
+
+    def set_swift(self, types: str) -> None:
+        """The types that `swift` lets through."""
+        self._swift = [bounds if chr(kind) in types else None for kind, bounds in enumerate(self._lengths)]
+        self._seen = {}
+
+    def swift(self, data: bytes) -> bytes | None:
+        """The types of the messages in `data`, in order, where it is whole messages of swift types and nothing is held
+        in front of it: then it may be forwarded as it is, and is not to be fed. None: feed it."""
+        end = len(data)
+        if end > SWIFT_BYTES or self._rest or self._pass_next or self._collected or self._at != len(self._buffer):
+            return None
+        # Clients repeat themselves: where all headers that a piece of this size once had are there again, nothing else
+        # can be there.
+        if (seen := self._seen.get(end)) is not None and seen[0].unpack(data) == seen[1]:
+            return seen[2]
+        at, kinds, swift, headers = 0, bytearray(), self._swift, list[int]()
+        while end - at >= HEADER:
+            kind = data[at]
+            bounds = swift[kind]
+            (length,) = _LENGTH.unpack_from(data, at + 1)
+            if bounds is None or not bounds[0] <= length <= bounds[1]:
+                return None
+            kinds.append(kind)
+            headers += (kind, length)
+            at += 1 + length
+        if at != end:
+            return None
+        found = bytes(kinds)
+        if seen is None and len(kinds) <= _REMEMBERED and len(self._seen) < _REMEMBERED:
+            layout = "!" + "".join(f"Bi{length - 4}x" for length in headers[1::2])
+            self._seen[end] = struct.Struct(layout), tuple(headers), found
+        return found
 
     def pass_frame(self) -> None:
         """Forward the message whose Head was shown last."""

@@ -229,3 +229,12 @@ def test_any_text_is_a_policy_or_one_config_error(tmp_path_factory: pytest.TempP
         load_policy(path)
     assert str(caught.value).startswith(str(path))
     assert "\n" not in str(caught.value)
+
+
+def test_the_command_for_columns_is_one_that_a_shell_takes(write) -> None:
+    policy = load_policy(write(table("a: {type: text}\nodd col$: {type: text}") + table("a: {type: text}", '"*"')))
+    first, second = policy.for_database("shop").tables["public", "t"].values()
+    assert first.command("reseal", second) == "sealwire reseal shop public.t.a 'public.t.odd col$'"
+    assert (
+        policy.for_database("other").tables["public", "t"]["a"].command("seal") == "sealwire seal DATABASE public.t.a"
+    )

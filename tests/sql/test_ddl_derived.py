@@ -10,7 +10,8 @@ from proxy.errors import Refused
 from proxy.sql import analyse
 from proxy.sql.catalog import SearchPath
 from proxy.sql.plan import CopyFormat, Effect, Failure, Plan, Statement
-from tests.sql.ddl_server import Database, column, embedded, policy_of, rolled_back
+from tests.sql.ddl_server import Database, column, policy_of, rolled_back
+from tests.support.servers import Server, fresh_database
 
 POLICY = policy_of(
     column("public.customers.email", "text", "equality"),
@@ -23,14 +24,14 @@ POLICY = policy_of(
 
 
 @pytest.fixture(scope="module")
-def uri() -> Iterator[str]:
-    with embedded() as found:
-        yield found
+def dsn(embedded18: Server) -> Iterator[str]:
+    with fresh_database(embedded18) as fresh:
+        yield fresh.dsn
 
 
 @pytest.fixture
-def shop(uri: str) -> Iterator[Database]:
-    with rolled_back(uri, POLICY) as opened:
+def shop(dsn: str) -> Iterator[Database]:
+    with rolled_back(dsn, POLICY) as opened:
         opened.run("CREATE TABLE customers (id int PRIMARY KEY, email text, born date, notes text)")
         opened.query("CREATE TABLE plain (id int, name text)")
         yield opened

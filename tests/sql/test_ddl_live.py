@@ -9,7 +9,8 @@ import pytest
 
 from proxy.errors import Refused
 from proxy.sql.plan import Effect
-from tests.sql.ddl_server import Database, column, embedded, policy_of, rolled_back, seal
+from tests.sql.ddl_server import Database, column, policy_of, rolled_back, seal
+from tests.support.servers import Server, fresh_database
 
 POLICY = policy_of(
     column("public.customers.email", "text", "equality"),
@@ -30,14 +31,14 @@ CUSTOMERS = """CREATE TABLE customers (
 
 
 @pytest.fixture(scope="module")
-def uri() -> Iterator[str]:
-    with embedded() as found:
-        yield found
+def dsn(embedded18: Server) -> Iterator[str]:
+    with fresh_database(embedded18) as fresh:
+        yield fresh.dsn
 
 
 @pytest.fixture
-def database(uri: str) -> Iterator[Database]:
-    with rolled_back(uri, POLICY) as opened:
+def database(dsn: str) -> Iterator[Database]:
+    with rolled_back(dsn, POLICY) as opened:
         yield opened
 
 

@@ -125,7 +125,7 @@ def test_a_refusal_reads_like_an_error_of_postgresql() -> None:
         'column "public.customers.notes" is sealed with search: none and cannot be compared with "="'
     )
     assert refused.value.hint == (
-        'set "search: equality" for it in columns.yaml and run: sealwire reseal public.customers.notes'
+        'set "search: equality" for it in columns.yaml and run: sealwire reseal shop public.customers.notes'
     )
     assert refused.value.position == 37
 

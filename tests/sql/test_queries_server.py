@@ -6,19 +6,17 @@ must agree in column names, types, modifiers, parameter types and SQLSTATEs; and
 
 from __future__ import annotations
 
-import re
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from psycopg import pq
 
 from proxy.errors import Refused
 from proxy.pgtypes import BY_NAME, BYTEA_OID
 from tests.sql.query_catalog import Analysed, analyse
-from tests.sql.query_server import Described, create, start
+from tests.sql.query_server import Described, Pair, fresh_pair
+from tests.support.servers import Server
 
 STATEMENTS = [
     line
@@ -27,28 +25,10 @@ STATEMENTS = [
 ]
 
 
-class Pair:
-    """Connections to the plain and to the sealed database."""
-
-    def __init__(self, uri: str) -> None:
-        with psycopg.connect(uri, autocommit=True) as admin:
-            admin.execute("CREATE DATABASE plain")
-            admin.execute("CREATE DATABASE sealed")
-        self.plain = psycopg.connect(re.sub(r"/postgres(?=\?|$)", "/plain", uri), autocommit=True)
-        self.sealed = psycopg.connect(re.sub(r"/postgres(?=\?|$)", "/sealed", uri), autocommit=True)
-        create(self.plain, sealed=False)
-        self.oids = create(self.sealed, sealed=True)
-
-
 @pytest.fixture(scope="module")
-def pair() -> Iterator[Pair]:
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        server = start(folder)
-        pair = Pair(server.get_uri())
-        yield pair
-        pair.plain.close()
-        pair.sealed.close()
-        server.cleanup()
+def pair(embedded18: Server) -> Iterator[Pair]:
+    with fresh_pair(embedded18) as fresh:
+        yield fresh
 
 
 def rewritten(statement: str, analysed: Analysed) -> tuple[str, list[int]]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime
 import re
-import tempfile
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +19,8 @@ from proxy.errors import Refused
 from proxy.pgtypes import Family, SqlType, parse_type
 from proxy.sql.plan import Use
 from tests.sql.query_catalog import TABLES, analyse
-from tests.sql.query_server import create, start
+from tests.sql.query_server import Pair, fresh_pair
+from tests.support.servers import Server
 
 DAY = datetime.date
 ROWS: dict[str, list[tuple[Any, ...]]] = {
@@ -101,26 +101,15 @@ def sealed_type(column: tuple[str, ...]) -> SqlType | None:
 
 
 @pytest.fixture(scope="module")
-def databases() -> Iterator[tuple[psycopg.Connection, psycopg.Connection]]:
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        server = start(folder)
-        uri = server.get_uri()
-        connections = []
-        for name in ("plain", "sealed"):
-            with psycopg.connect(uri, autocommit=True) as admin:
-                admin.execute(f"CREATE DATABASE {name}")
-            connection = psycopg.connect(re.sub(r"/postgres(?=\?|$)", f"/{name}", uri), autocommit=True)
-            create(connection, sealed=name == "sealed")
-            for table, rows in ROWS.items():
-                kinds = [sealed_type(column) if name == "sealed" else None for column in TABLES[table]]
-                for row in rows:
-                    values = [seal(v, kind) if kind else v for v, kind in zip(row, kinds, strict=True)]
-                    connection.execute(f"INSERT INTO {table} VALUES ({', '.join(['%s'] * len(row))})", values)
-            connections.append(connection)
-        yield connections[0], connections[1]
-        for connection in connections:
-            connection.close()
-        server.cleanup()
+def pair(embedded18: Server) -> Iterator[Pair]:
+    with fresh_pair(embedded18) as fresh:
+        for table, rows in ROWS.items():
+            insert = f"INSERT INTO {table} VALUES ({', '.join(['%s'] * len(TABLES[table]))})"
+            kinds = [sealed_type(column) for column in TABLES[table]]
+            for row in rows:
+                fresh.plain.execute(insert, row)
+                fresh.sealed.execute(insert, [seal(v, k) if k else v for v, k in zip(row, kinds, strict=True)])
+        yield fresh
 
 
 def outcome(connection: psycopg.Connection, sql: str, kinds: list[SqlType | None] | None, *, is_sealed: bool) -> Any:
@@ -147,9 +136,7 @@ def outcome(connection: psycopg.Connection, sql: str, kinds: list[SqlType | None
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)
-def test_a_rewritten_statement_gives_the_same_answer(
-    statement: str, databases: tuple[psycopg.Connection, psycopg.Connection]
-) -> None:
+def test_a_rewritten_statement_gives_the_same_answer(statement: str, pair: Pair) -> None:
     try:
         analysed = analyse(statement)
     except Refused:
@@ -162,8 +149,8 @@ def test_a_rewritten_statement_gives_the_same_answer(
             value += b"\xff" * 4
         sql = sql.replace(analysed.context.marker(index), f"\\x{value.hex()}")
     kinds = [opening.type if opening else None for opening in analysed.results] if analysed.results else None
-    expected = outcome(databases[0], statement, None, is_sealed=False)
-    found = outcome(databases[1], sql, kinds, is_sealed=True)
+    expected = outcome(pair.plain, statement, None, is_sealed=False)
+    found = outcome(pair.sealed, sql, kinds, is_sealed=True)
     if "order by" not in statement or " over " in statement:
         expected, found = unordered(expected), unordered(found)
     assert found == expected

@@ -101,9 +101,11 @@ async fn main() -> Anything<()> {
     let out = client.copy_out("COPY (SELECT id, email, born FROM people WHERE id = 219) TO STDOUT").await?;
     let chunks: Vec<Bytes> = out.try_collect().await?;
     assert_eq!(chunks.concat(), b"219\tcopy219.canary@mail.example\t1990-01-20\n");
-    let mut sink = pin!(client.copy_in::<_, Bytes>("COPY people (id, email) FROM STDIN").await?);
-    sink.send(Bytes::from_static(b"999\tgone.canary@mail.example\n")).await?;
-    drop(sink); // CopyFail
+    {
+        // Dropped unfinished, with the block: CopyFail.
+        let mut sink = pin!(client.copy_in::<_, Bytes>("COPY people (id, email) FROM STDIN").await?);
+        sink.send(Bytes::from_static(b"999\tgone.canary@mail.example\n")).await?;
+    }
     let transaction = client.transaction().await?;
     let statement = transaction.prepare("SELECT email FROM people WHERE id >= $1 ORDER BY id").await?;
     let portal = transaction.bind(&statement, &[&100i32]).await?;

@@ -1,0 +1,248 @@
+"""The steady state takes a short way; it must come to the same as the long one, whatever is said before and after."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from proxy.config import Policy
+from proxy.session import Session, Shared
+from proxy.sql.plan import Effect, Opening, Plan, ServerParam
+from proxy.wire.messages import message
+from tests.session.playbook import (
+    BORN,
+    BOUND,
+    CLOSED,
+    EMAIL,
+    NO_DATA,
+    PARSED,
+    POLICY,
+    SEALED_COLUMNS,
+    SELECT,
+    SUSPENDED,
+    SYNC,
+    TABLE,
+    Book,
+    Sealers,
+    Talk,
+    bind,
+    close,
+    columns,
+    compare,
+    complete,
+    describe,
+    error,
+    execute,
+    hexed,
+    parse,
+    query,
+    ready,
+    row,
+    seal,
+)
+
+INSERT = "INSERT INTO customers (email, born) VALUES ($1, $2)"
+INSERT_PLAN = Plan(template=(INSERT,), params=(ServerParam(0, compare()), ServerParam(1, compare(BORN))), tag="INSERT")
+SHOW = "SELECT email FROM customers"
+SHOW_PLAN = Plan(results=(Opening(EMAIL, EMAIL.type, (TABLE, 2)),), tag="SELECT")
+PATH = "SELECT set_config('search_path', $1, false)"
+PLANS = {INSERT: INSERT_PLAN, SHOW: SHOW_PLAN, PATH: Plan(effects=Effect.SETTINGS, tag="SELECT")}
+SHOWN = columns(("email", TABLE, 2, 17))
+CONTRADICTED = columns(("id", TABLE, 1, 23), ("email", TABLE, 3, 17))
+NOTICE = error("00000", "hello").replace(b"E", b"N", 1)
+
+Turn = tuple[bytes, bytes]
+
+
+def turn(*asked: bytes, answer: tuple[bytes, ...]) -> Turn:
+    return b"".join(asked), b"".join(answer)
+
+
+ROUND = (bind(b"ann", statement="s"), describe("P"), execute(), SYNC)
+ANSWER = (BOUND, SEALED_COLUMNS, row(b"1", hexed(b"ann")), complete(), ready())
+TURNS = [
+    turn(*ROUND, answer=ANSWER),
+    turn(*ROUND, answer=(BOUND, SEALED_COLUMNS, complete("SELECT 0"), ready("T"))),
+    turn(*ROUND, answer=(BOUND, CONTRADICTED, row(b"1", hexed(b"ann")), complete(), ready())),
+    turn(*ROUND, answer=(BOUND, SEALED_COLUMNS, row(b"1", b"\\x00"), complete(), ready())),
+    turn(*ROUND, answer=(BOUND, SEALED_COLUMNS, row(b"1"), complete(), ready())),
+    turn(*ROUND, answer=(BOUND, SEALED_COLUMNS, NOTICE, row(b"1", None), complete(), ready())),
+    turn(*ROUND, answer=(error("22012"), ready())),
+    turn(*ROUND, answer=(BOUND, SEALED_COLUMNS, error("22012"), ready("E"))),
+    turn(*ROUND, answer=(BOUND, SEALED_COLUMNS, message(b"S", b"client_encoding\0UTF8\0"), complete(), ready())),
+    turn(*ROUND, *ROUND, answer=ANSWER + ANSWER),
+    turn(bind(b"ann", b"bob", statement="s"), *ROUND[1:], answer=(error("42703", P="8"), ready())),
+    turn(bind(b"\xff", statement="s"), execute(), SYNC, answer=(error("42703", P="8"), ready())),
+    turn(bind(None, statement="s"), execute(), SYNC, answer=(BOUND, row(None, hexed(b"x")), complete(), ready("T"))),
+    turn(
+        bind(b"ann", statement="s", results=(1,)),
+        *ROUND[1:],
+        answer=(BOUND, SEALED_COLUMNS, row(b"\0\0\0\1", seal(b"ann")), complete(), ready()),
+    ),
+    turn(bind(b"ann", statement="s", formats=(1,)), execute(), SYNC, answer=(BOUND, complete(), ready())),
+    turn(bind(b"ann", statement="s"), execute(limit=1), SYNC, answer=(BOUND, row(b"1", None), SUSPENDED, ready("T"))),
+    turn(execute(), SYNC, answer=(row(b"1", hexed(b"again")), complete(), ready("T"))),
+    turn(bind(b"ann", statement="s", portal="p"), execute("p"), SYNC, answer=(BOUND, complete(), ready())),
+    turn(bind(statement="show"), *ROUND[1:], answer=(BOUND, SHOWN, row(hexed(b"x")) * 3, complete(), ready())),
+    turn(
+        bind(statement="show", results=(0, 0)), execute(), SYNC, answer=(BOUND, row(hexed(b"x")), complete(), ready())
+    ),
+    turn(bind(b"ann", b"2001-02-03", statement="i"), *ROUND[1:], answer=(BOUND, NO_DATA, complete("INSERT"), ready())),
+    turn(bind(b"ann", b"no date", statement="i"), *ROUND[1:], answer=(error("42703", P="8"), ready())),
+    turn(bind(b"ann", statement="other"), *ROUND[1:], answer=(error("42703", P="8"), ready())),
+    turn(bind(b"x", statement="path"), execute(), SYNC, answer=(BOUND, row(b"x"), complete(), ready())),
+    turn(close("S", "s"), SYNC, answer=(CLOSED, ready())),
+    turn(parse(SELECT, "s"), SYNC, answer=(PARSED, ready())),
+    turn(query("BEGIN"), answer=(complete("BEGIN"), ready("T"))),
+    turn(query("ROLLBACK"), answer=(complete("ROLLBACK"), ready())),
+]
+
+
+def prepared(policy: Policy = POLICY) -> Talk:
+    talk = Talk(Book(PLANS), policy).warm()
+    for name, text in (("s", SELECT), ("i", INSERT), ("show", SHOW), ("path", PATH)):
+        talk.client(parse(text, name), SYNC)
+        talk.at_server()
+        talk.server(PARSED, ready())
+        talk.at_client()
+    return talk
+
+
+def short(session: Session, to: str, data: bytes) -> tuple[bytes, bytes, bool]:
+    """What goes to the server and to the client, by the short way where there is one."""
+    swift = session.swift_client(data) if to == "server" else session.swift_server(data)
+    if swift is not None:
+        return (swift, b"", True) if to == "server" else (b"", swift, True)
+    return *long(session, to, data), False
+
+
+def long(session: Session, to: str, data: bytes) -> tuple[bytes, bytes]:
+    (session.client_data if to == "server" else session.server_data)(data)
+    return b"".join(session.take_to_server()), b"".join(session.take_to_client())
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(st.tuples(st.sampled_from(TURNS), st.booleans(), st.integers(2, 80)), max_size=14),
+    st.sampled_from(["replace", "invalidate", ""]),
+    st.integers(0, 13),
+)
+def test_the_short_way_comes_to_the_same(turns: list[tuple[Turn, bool, int]], event: str, at: int) -> None:
+    one, other = prepared(), prepared()
+    for number, ((asked, answer), whole, cut) in enumerate(turns):
+        if number == at and event:
+            for talk in (one, other):
+                if event == "replace":
+                    talk.shared.replace_policy(Policy((EMAIL, BORN)))
+                else:
+                    talk.shared.database("shop").invalidate()
+        for to, data in (("server", asked), ("client", answer)):
+            for piece in (data,) if whole else (data[:cut], data[cut:]):
+                if not piece or (to == "server" and not other.session.wants_client):
+                    continue
+                *told, _ = short(one.session, to, piece)
+                assert tuple(told) == long(other.session, to, piece)
+                assert one.session.idle == other.session.idle
+                assert one.session.wants_client == other.session.wants_client
+                assert one.session.closing == other.session.closing
+        if one.session.closing:
+            return
+
+
+DESCRIBED = columns(("id", TABLE, 1, 23), ("email", TABLE, 2, 17))
+VALUES = st.sampled_from(["ann", "bob", "it''s", "", "%", "2001-02-03", "no date", "a -- b", "é", "\\"])
+TEXTS = st.builds(
+    lambda text, value, number: text.format(value, number),
+    st.sampled_from(
+        [
+            "SELECT id, email FROM customers WHERE email = '{0}' AND id > {1}",
+            "SELECT id, email FROM customers WHERE email IN ('{0}', 'x', '{0}') LIMIT {1};",
+            "INSERT INTO customers (id, email, born) VALUES ({1}, '{0}', '{0}')",
+            "UPDATE customers SET email = '{0}' WHERE id = -{1}",
+            "SELECT {1}, 'y' AS email",
+            "SELECT id, email FROM customers WHERE email LIKE '{0}'",
+            "BEGIN",
+            "COMMIT",
+            "SELECT id, email FROM customers",
+            "SET work_mem = {1}",
+            "SELECT 1; SELECT email FROM customers WHERE email = '{0}'",
+        ]
+    ),
+    VALUES,
+    st.integers(0, 40) | st.just(2**31) | st.just(2**40),
+)
+ANSWERS = st.sampled_from(
+    [
+        (DESCRIBED, row(b"1", hexed(b"ann")), complete(), ready()),
+        (DESCRIBED, row(b"1", hexed(b"ann")), row(b"2", None), complete(), ready("T")),
+        (DESCRIBED, row(b"1", b"\\x00"), complete(), ready()),
+        (complete("INSERT 0 1"), ready()),
+        (complete("BEGIN"), ready("T")),
+        (error("22012"), ready("E")),
+        (DESCRIBED, NOTICE, complete(), ready()),
+        (CONTRADICTED, complete(), ready()),
+        (columns(("?column?", 0, 0, 23), ("email", 0, 0, 25)), row(b"1", b"y"), complete(), ready()),
+    ]
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.tuples(TEXTS, ANSWERS, st.booleans(), st.integers(2, 80)), max_size=16))
+def test_the_short_way_of_a_query_comes_to_the_same(turns: list[tuple[str, tuple[bytes, ...], bool, int]]) -> None:
+    one, other = (Talk(shared=Shared(POLICY, Sealers())).warm() for _ in range(2))
+    for text, answer, whole, cut in turns:
+        for to, data in (("server", query(text)), ("client", b"".join(answer))):
+            for piece in (data,) if whole else (data[:cut], data[cut:]):
+                if not piece or (to == "server" and not other.session.wants_client):
+                    continue
+                *told, _ = short(one.session, to, piece)
+                assert tuple(told) == long(other.session, to, piece)
+                assert one.session.idle == other.session.idle
+                assert one.session.wants_client == other.session.wants_client
+                assert one.session.closing == other.session.closing
+        if one.session.closing:
+            return
+
+
+def test_a_query_with_other_literals_takes_the_short_way_from_the_third_on() -> None:
+    session = Talk(shared=Shared(POLICY, Sealers())).warm().session
+    ways = []
+    for name in ("ann", "bob", "cyd", "dan"):
+        sent, _, swift = short(session, "server", query(f"SELECT id, email FROM customers WHERE email = '{name}'"))
+        assert seal(name.encode()).hex().encode() in sent
+        assert name.encode() not in sent
+        told = short(session, "client", DESCRIBED + row(b"1", hexed(name.encode())) + complete() + ready())
+        assert row(b"1", name.encode()) in told[1]
+        ways.append((swift, told[2]))
+    assert ways == [(False, False), (False, False), (True, True), (True, True)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"), [TURNS[0], TURNS[1], *(one for one in TURNS if one[0].startswith((bind(statement="show"),)))]
+)
+def test_an_ordinary_round_takes_the_short_way(asked: bytes, answer: bytes) -> None:
+    session = prepared().session
+    for _ in range(3):
+        *_, swift = short(session, "server", asked)
+        assert swift
+        assert not session.idle
+        *_, swift = short(session, "client", answer)
+        assert swift
+
+
+def test_no_value_of_a_round_reaches_the_server_in_the_clear() -> None:
+    sent = prepared().session.swift_client(b"".join(ROUND))
+    assert sent is not None
+    assert b"ann" not in sent
+    assert seal(b"ann") in sent
+
+
+def test_what_a_transaction_has_changed_is_left_to_the_long_way() -> None:
+    talk = prepared()
+    asked = bind(b"other", statement="path") + execute() + SYNC
+    assert talk.session.swift_client(asked) is None
+    talk.client(asked)
+    talk.server(BOUND, row(b"other"), complete(), ready("T"))
+    talk.at_client()
+    assert talk.session.swift_client(b"".join(ROUND)) is None

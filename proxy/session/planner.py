@@ -145,13 +145,16 @@ class Planner:
                     self._shared.systems[self._version] = load_system(text)
                 case Wanted.CATALOG:
                     catalog = load_catalog(text, self._shared.systems[self._version])
-                    private = self._catalog_changed or catalog.has_temporary
+                    private = self._catalog_changed or bool(catalog.temporary)
                     self._own = self.database.take(catalog, epoch=epoch, publish=not private)
                     self._catalog_stale = False
                 case Wanted.SESSION:
                     self._facts = facts = load_session(text)
                     self._facts_stale = False
                     self._facts_epoch = epoch
+                    known = self._snapshot
+                    if known is not None and facts.temporary not in (None, known.catalog.temporary):
+                        self._catalog_stale = True  # a function has made or dropped some
                     self.settings = replace(
                         self.settings, bytea_output=facts.bytea_output, extra_float_digits=facts.extra_float_digits
                     )

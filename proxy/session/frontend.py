@@ -18,9 +18,9 @@ from proxy.session.conversation import Conversation, Copy, Expectation, Link, Po
 from proxy.session.injection import Injection
 from proxy.session.names import UNSETTLED
 from proxy.session.planner import Basis
+from proxy.session.plans import Analysis
 from proxy.session.refusals import POISON, as_refused, is_unknown_name, plan_changed, too_large
 from proxy.session.script import Script
-from proxy.session.shared import Analysis
 from proxy.sql import split
 from proxy.sql.plan import Effect, Failure, Plan, Statement
 from proxy.wire import messages
@@ -133,7 +133,7 @@ class Frontend:
     # -- refusing ------------------------------------------------------------------------------------------------------
 
     def refuse(self, kind: str, error: Refused) -> None:
-        if kind == "Q":
+        if kind in "QF":
             self._send_query(messages.build_query(POISON.encode()), Expectation(refusal=error))
         else:
             self._c.poison(error)
@@ -157,6 +157,10 @@ class Frontend:
         """Large Binds without sealed values and function calls are streamed; all others are collected."""
         c = self._c
         if chr(item.type) == "F":
+            try:
+                c.planner.sent(rewriting.effects_of_call(item.raw, c.planner.database.policy))
+            except Refused:
+                return True  # to be met again when the message is whole
             c.client.pass_frame()
             c.send(Kind.FUNCTION_CALL, b"", Expectation())
             return True
@@ -478,6 +482,7 @@ class Frontend:
         return True
 
     def _function_call(self, raw: bytes) -> bool:
+        self._c.planner.sent(rewriting.effects_of_call(raw, self._c.planner.database.policy))
         self._c.send(Kind.FUNCTION_CALL, raw, Expectation())
         return True
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from proxy.errors import Refused
+from proxy.session.plans import Analysis
 from proxy.session.refusals import SYNTAX_ERROR
-from proxy.session.shared import Analysis, Database, Shared, Snapshot
+from proxy.session.shared import Database, Shared, Snapshot
 from proxy.sql.catalog import (
     CATALOG_QUERY,
     SESSION_QUERY,
@@ -26,6 +27,7 @@ from proxy.sql.catalog import (
     load_system,
 )
 from proxy.sql.plan import Effect, Failure, Statement
+from proxy.sql.strings import conforming
 from proxy.wire.codecs import Settings
 from proxy.wire.codecs.encodings import from_utf8, to_utf8
 
@@ -143,13 +145,16 @@ class Planner:
                     self._shared.systems[self._version] = load_system(text)
                 case Wanted.CATALOG:
                     catalog = load_catalog(text, self._shared.systems[self._version])
-                    private = self._catalog_changed or catalog.has_temporary
+                    private = self._catalog_changed or bool(catalog.temporary)
                     self._own = self.database.take(catalog, epoch=epoch, publish=not private)
                     self._catalog_stale = False
                 case Wanted.SESSION:
                     self._facts = facts = load_session(text)
                     self._facts_stale = False
                     self._facts_epoch = epoch
+                    known = self._snapshot
+                    if known is not None and facts.temporary not in (None, known.catalog.temporary):
+                        self._catalog_stale = True  # a function has made or dropped some
                     self.settings = replace(
                         self.settings, bytea_output=facts.bytea_output, extra_float_digits=facts.extra_float_digits
                     )
@@ -200,21 +205,24 @@ class Planner:
     # -- analysis ------------------------------------------------------------------------------------------------------
 
     def decode(self, text: bytes) -> str:
-        """SQL from the client. Raises Refused: not in client_encoding, or nothing that can be read for certain."""
+        """SQL from the client, as with standard_conforming_strings = on. Raises Refused: not in client_encoding."""
         decoded = to_utf8(self.settings.client_encoding)(text).decode()
-        if not self.settings.standard_conforming_strings and "\\" in decoded:
-            raise Refused(
-                "a backslash in a statement is not supported while standard_conforming_strings is off",
-                hint="SET standard_conforming_strings TO on",
-            )
-        return decoded
+        return decoded if self.settings.standard_conforming_strings else conforming(decoded)
 
     def encode(self, text: str) -> bytes:
         return from_utf8(self.settings.client_encoding)(text.encode())
 
     def analyse(self, text: str, types: tuple[int, ...]) -> Analysis:
         basis = self.basis
-        return basis.snapshot.plan(text, types, basis.path)
+        return basis.snapshot.plans.plan(text, types, basis.path)
+
+    def known(self, text: str, basis: Basis) -> Analysis | None:
+        """What `analyse_free` or `analyse` would give for a text that has been analysed before; None: find it there."""
+        if not _FREE.fullmatch(text):
+            return basis.snapshot.plans.known(text, (), basis.path)
+        found = self.database.blank.plans.known(text, (), SearchPath())
+        is_free = found and all(isinstance(one, Statement) and not one.plan.touches_sealed for one in found)
+        return found if is_free else None
 
     def analyse_free(self, text: str, types: tuple[int, ...]) -> Analysis | None:
         """The analysis of a statement that needs no catalog, such as BEGIN or SET, or that is no statement at all;
@@ -224,7 +232,7 @@ class Planner:
         """
         if not _FREE.fullmatch(text) and not self.wanted():
             return None
-        found = self.database.blank.plan(text, types, SearchPath())
+        found = self.database.blank.plans.plan(text, types, SearchPath())
         if any(isinstance(one, Failure) and _is_syntax_error(one) for one in found):
             return found
         if _FREE.fullmatch(text) and all(isinstance(one, Statement) and not one.plan.touches_sealed for one in found):

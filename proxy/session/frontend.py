@@ -17,10 +17,10 @@ from proxy.session import references, rewriting
 from proxy.session.conversation import Conversation, Copy, Expectation, Link, Portal, Prepared
 from proxy.session.names import UNSETTLED
 from proxy.session.planner import Basis
+from proxy.session.plans import Analysis
 from proxy.session.reading import Reader, ReadFailed
 from proxy.session.refusals import POISON, as_refused, is_unknown_name, missing_statement, plan_changed
 from proxy.session.script import Script
-from proxy.session.shared import Analysis
 from proxy.sql import split
 from proxy.sql.plan import Effect, Failure, Plan, Statement
 from proxy.wire import messages
@@ -38,10 +38,13 @@ class Frontend:
     """The client's direction of one session under a policy. `inherited`: it has had a life without one, so the server
     may know statements and portals that nobody has analysed."""
 
+    reads_by_query = False
+    """The catalog is read by Query, where the server knows nothing else."""
+
     def __init__(self, conversation: Conversation, *, inherited: bool = False) -> None:
         self._c = conversation
         self._inherited = inherited
-        self._reader = Reader(conversation)
+        self._reader = Reader(conversation, by_query=self.reads_by_query)
         self._reread = False  # the catalog was read anew on account of the message at hand
         self._script: Script | None = None
         self._flushed = -1  # the batch in front of a script that was asked to be answered
@@ -100,7 +103,7 @@ class Frontend:
             self._unreadable(kind, failed.raw)
             handled = True
         except Refused as error:
-            self._refuse(kind, error)
+            self.refuse(kind, error)
             handled = True
         if handled:
             self._reread = False
@@ -124,7 +127,7 @@ class Frontend:
 
     # -- refusing ------------------------------------------------------------------------------------------------------
 
-    def _refuse(self, kind: str, error: Refused) -> None:
+    def refuse(self, kind: str, error: Refused) -> None:
         if kind == "Q":
             self._send_query(messages.build_query(POISON.encode()), Expectation(refusal=error))
         else:
@@ -142,7 +145,7 @@ class Frontend:
     def _oversized(self, item: Oversized) -> bool:
         if chr(item.type) not in "QPB":
             raise ProtocolViolation("invalid message length")
-        self._refuse(chr(item.type), Refused(f"a message of {item.size} bytes is too large", sqlstate="54000"))
+        self.refuse(chr(item.type), Refused(f"a message of {item.size} bytes is too large", sqlstate="54000"))
         return True
 
     def _head(self, item: Head) -> bool:
@@ -239,7 +242,7 @@ class Frontend:
         if analysed is None:
             return False
         found = analysed[0]
-        if self._reader.begun or self._needs_script(found):
+        if self._reader.begun or self.needs_script(found):
             if not c.batch_empty and c.replies:
                 # Whether the server skips this Query must be known first: a script's Sync would end the skipping.
                 if self._flushed != c.batch:
@@ -297,8 +300,7 @@ class Frontend:
         """The plan with the names in it looked up. None: hold the message. Raises Refused."""
         return references.resolve(self._c, plan, self._current)
 
-    @staticmethod
-    def _needs_script(found: Analysis) -> bool:
+    def needs_script(self, found: Analysis) -> bool:
         """A statement behind one that changes catalog or settings can only be analysed when that one has run."""
         changed = False
         for one in found:

@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from proxy.errors import Refused
+from proxy.session.plans import Analysis
 from proxy.session.refusals import SYNTAX_ERROR
-from proxy.session.shared import Analysis, Database, Shared, Snapshot
+from proxy.session.shared import Database, Shared, Snapshot
 from proxy.sql.catalog import (
     CATALOG_QUERY,
     SESSION_QUERY,
@@ -259,7 +260,15 @@ class Planner:
 
     def analyse(self, text: str, types: tuple[int, ...]) -> Analysis:
         basis = self.basis
-        return basis.snapshot.plan(text, types, basis.path)
+        return basis.snapshot.plans.plan(text, types, basis.path)
+
+    def known(self, text: str, basis: Basis) -> Analysis | None:
+        """What `analyse_free` or `analyse` would give for a text that has been analysed before; None: find it there."""
+        if not _FREE.fullmatch(text):
+            return basis.snapshot.plans.known(text, (), basis.path)
+        found = self.database.blank.plans.known(text, (), SearchPath())
+        is_free = found and all(isinstance(one, Statement) and not one.plan.touches_sealed for one in found)
+        return found if is_free else None
 
     def analyse_free(self, text: str, types: tuple[int, ...]) -> Analysis | None:
         """The analysis of a statement that needs no catalog, such as BEGIN or SET, or that is no statement at all;
@@ -269,7 +278,7 @@ class Planner:
         """
         if not _FREE.fullmatch(text) and not self.wanted():
             return None
-        found = self.database.blank.plan(text, types, SearchPath())
+        found = self.database.blank.plans.plan(text, types, SearchPath())
         if any(isinstance(one, Failure) and _is_syntax_error(one) for one in found):
             return found
         if _FREE.fullmatch(text) and all(isinstance(one, Statement) and not one.plan.touches_sealed for one in found):

@@ -22,10 +22,12 @@ class ReadFailed(Exception):
 
 
 class Reader:
-    """One session's readings, one at a time."""
+    """One session's readings, one at a time. `by_query`: of a replication connection, to which a pooler, where it lets
+    one through at all, gives one server process for good."""
 
-    def __init__(self, conversation: Conversation) -> None:
+    def __init__(self, conversation: Conversation, *, by_query: bool = False) -> None:
         self._c = conversation
+        self._by_query = by_query
         self._injection: Injection | None = None
         self._batch = -1  # the one for which the planner was told that the server process may be another
         self._begun = -1  # the one that a reading has begun, until the client's first message is in it
@@ -33,6 +35,10 @@ class Reader:
     @property
     def at_rest(self) -> bool:
         return self._injection is None
+
+    @property
+    def _pooled(self) -> bool:
+        return self._c.planner.pooled and not self._by_query
 
     @property
     def begun(self) -> bool:
@@ -61,7 +67,7 @@ class Reader:
             if injection.complete:
                 c.planner.take(injection.wanted, injection.values, injection.epoch)
         planner = c.planner
-        if planner.pooled and self._batch != c.batch:
+        if self._pooled and self._batch != c.batch:
             if c.batch_empty and c.replies:
                 return False
             if not (c.batch_empty and c.status == b"T"):
@@ -80,14 +86,16 @@ class Reader:
 
     def _read(self, wanted: tuple[Wanted, ...]) -> None:
         c, planner = self._c, self._c.planner
-        names = c.statements.named() if planner.pooled and Wanted.SESSION in wanted else frozenset()
+        names = c.statements.named() if self._pooled and Wanted.SESSION in wanted else frozenset()
         if names:
             wanted += (Wanted.STATEMENTS,)
-        joins = planner.pooled and c.status == b"I"
+        joins = self._pooled and c.status == b"I"
         if joins and c.batch_empty:
             self._begun = c.batch
         own_sync = c.batch_empty and not joins
-        self._injection = Injection(wanted, epoch=planner.database.epoch, own_sync=own_sync, names=names)
+        self._injection = Injection(
+            wanted, epoch=planner.database.epoch, own_sync=own_sync, as_query=self._by_query, names=names
+        )
         for kind, raw in self._injection.messages():
             c.send(kind, raw, Expectation(injection=self._injection))
         if not own_sync:

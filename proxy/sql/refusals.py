@@ -6,7 +6,7 @@ the column, how it is sealed, the construct, and in the hint what would work.
 
 from __future__ import annotations
 
-from proxy.config import Scheme, SealedColumn
+from proxy.config import Scheme, SealedColumn, unsupported_search
 from proxy.errors import Refused
 from proxy.pgtypes import SqlType
 
@@ -14,7 +14,9 @@ _COMPUTE = "select the column itself and compute in the application"
 
 
 def needs(column: SealedColumn, wanted: Scheme, doing: str, position: int | None) -> Refused:
-    """The scheme does not carry the operation, a stronger one would. `doing`: `compared with "="`, `sorted`..."""
+    """The scheme does not carry the operation, a stronger one would, where the type has it. `doing`: `sorted`..."""
+    if unsupported_search(column.type, wanted) is not None:
+        return cannot(column, doing, position, f"no search mode does this for type {column.type}: {_COMPUTE}")
     word = "equality" if wanted is Scheme.EQUALITY else "order"
     return Refused(
         f'column "{column.name}" is sealed with search: {column.search} and cannot be {doing}',
@@ -105,6 +107,12 @@ def no_operator(operator: str, left: SqlType | None, right: SqlType | None, posi
         hint="No operator matches the given name and argument types. You might need to add explicit type casts.",
         position=position,
         sqlstate="42883",
+    )
+
+
+def no_equality(kind: SqlType, position: int | None) -> Refused:
+    return Refused(
+        f"could not identify an equality operator for type {kind.unmodified}", position=position, sqlstate="42883"
     )
 
 

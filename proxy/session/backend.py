@@ -11,7 +11,7 @@ itself by then stays committed.
 from __future__ import annotations
 
 from proxy.errors import ProtocolViolation, Refused
-from proxy.pgtypes import BYTEA_OID
+from proxy.pgtypes import BYTEA_OID, FIRST_NORMAL_OID, RECORD_OID
 from proxy.session import rewriting
 from proxy.session.conversation import Conversation, Copy, Expectation, Portal
 from proxy.session.copying import CopyTransform
@@ -335,6 +335,11 @@ class Backend:
             origin = (column.table, column.attribute)
             if opening is None:
                 if origin in sealed:
+                    return None
+                mapped.append(column)
+                continue
+            if opening.fields is not None:
+                if column.type != RECORD_OID and column.type < FIRST_NORMAL_OID:
                     return None
                 mapped.append(column)
                 continue

@@ -27,6 +27,7 @@ from proxy.sql.catalog import (
     load_system,
 )
 from proxy.sql.plan import Effect, Failure, Statement
+from proxy.sql.strings import conforming
 from proxy.wire.codecs import Settings
 from proxy.wire.codecs.encodings import from_utf8, to_utf8
 
@@ -204,14 +205,9 @@ class Planner:
     # -- analysis ------------------------------------------------------------------------------------------------------
 
     def decode(self, text: bytes) -> str:
-        """SQL from the client. Raises Refused: not in client_encoding, or nothing that can be read for certain."""
+        """SQL from the client, as with standard_conforming_strings = on. Raises Refused: not in client_encoding."""
         decoded = to_utf8(self.settings.client_encoding)(text).decode()
-        if not self.settings.standard_conforming_strings and "\\" in decoded:
-            raise Refused(
-                "a backslash in a statement is not supported while standard_conforming_strings is off",
-                hint="SET standard_conforming_strings TO on",
-            )
-        return decoded
+        return decoded if self.settings.standard_conforming_strings else conforming(decoded)
 
     def encode(self, text: str) -> bytes:
         return from_utf8(self.settings.client_encoding)(text.encode())

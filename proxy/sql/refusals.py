@@ -118,6 +118,12 @@ def no_operator(operator: str, left: SqlType | None, right: SqlType | None, posi
     )
 
 
+def no_equality(kind: SqlType, position: int | None) -> Refused:
+    return Refused(
+        f"could not identify an equality operator for type {kind.unmodified}", position=position, sqlstate="42883"
+    )
+
+
 def unmatched_types(construct: str, left: SqlType, right: SqlType, position: int | None) -> Refused:
     return Refused(
         f"{construct} types {left.unmodified} and {right.unmodified} cannot be matched",

@@ -5,16 +5,16 @@ Source: src/backend/parser/analyze.c (transformSelectStmt, transformSetOperation
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any, Final
 
 from pglast import ast, enums
 
 from proxy.config import Scheme
-from proxy.sql import calls, ctes, operators, refusals, sources
+from proxy.sql import calls, ctes, minmax, operators, refusals, sources
 from proxy.sql.context import Context, bytea_cast
 from proxy.sql.dispatch import analyses, expression, plain
-from proxy.sql.flow import Columns, Flow, Opaque, Row, Sealed, Slot, Unsealed
+from proxy.sql.flow import Columns, Flow, Opaque, Row, Sealed, Slot, Unsealed, Uses
 from proxy.sql.meeting import current, require, unify, use_as_plain
 from proxy.sql.naming import column_name
 from proxy.sql.scopes import Cte, Entry, ListItem, Scope
@@ -27,7 +27,11 @@ _SET_NAMES: Final = {
     enums.SetOperation.SETOP_EXCEPT: "EXCEPT",
 }
 # Named here so that importing this module is enough for every expression to have its handler.
-HANDLERS: Final[tuple[Callable[..., Any], ...]] = (operators.operator_expression, calls.function_call)
+HANDLERS: Final[tuple[Callable[..., Any], ...]] = (
+    operators.operator_expression,
+    calls.function_call,
+    minmax.greatest_least,
+)
 
 
 @analyses(ast.SelectStmt)
@@ -54,13 +58,15 @@ def analyse_select(ctx: Context, statement: ast.SelectStmt, outer: Scope | None)
 
 
 def _select(ctx: Context, statement: ast.SelectStmt, scope: Scope) -> Columns:
+    carried = len(ctx.carried)
     sources.from_clause(ctx, statement, "fromClause", scope)
     columns = target_list(ctx, statement, "targetList", scope)
+    pinned = _pinned(statement.whereClause) if statement.whereClause is not None and statement.sortClause else set()
     if statement.whereClause is not None:
         condition(ctx, Slot(statement, "whereClause"), scope)
     if statement.havingClause is not None:
         condition(ctx, Slot(statement, "havingClause"), scope)
-    _sort(ctx, statement, scope, columns)
+    _sort(ctx, statement, scope, columns, pinned)
     for index in range(len(statement.groupClause or ())):
         _group(ctx, Slot(statement, "groupClause", index), scope, columns)
     for definition in statement.windowClause or ():
@@ -76,6 +82,9 @@ def _select(ctx: Context, statement: ast.SelectStmt, scope: Scope) -> Columns:
                 position = ctx.position(place_of(distinct[index]))
                 flow = _named_or(ctx, Slot(statement, "distinctClause", index), scope, columns, "DISTINCT ON")
                 require(ctx, flow, Scheme.EQUALITY, "used in DISTINCT ON", position)
+    if distinct or statement.groupClause:
+        for leaf in ctx.carried[carried:]:  # PostgreSQL must find the same expression in several clauses
+            leaf.uses |= Uses.STRICT
     return columns
 
 
@@ -123,8 +132,40 @@ def _star(ctx: Context, value: Any, scope: Scope) -> Columns | None:
     return None
 
 
-def _sort(ctx: Context, statement: ast.SelectStmt, scope: Scope, columns: Columns) -> None:
+def _pinned(node: Any) -> set[tuple[str, ...]]:
+    """The columns, as they are written, that WHERE makes equal to a literal or parameter: all rows have one value."""
+    if isinstance(node, ast.BoolExpr) and node.boolop == enums.BoolExprType.AND_EXPR:
+        return {name for part in node.args or () for name in _pinned(part)}
+    if not isinstance(node, ast.A_Expr) or node.kind != enums.A_Expr_Kind.AEXPR_OP:
+        return set()
+    if [part.sval for part in node.name or ()] != ["="]:
+        return set()
+    for column, value in ((node.lexpr, node.rexpr), (node.rexpr, node.lexpr)):
+        while isinstance(value, ast.TypeCast):
+            value = value.arg
+        if isinstance(column, ast.ColumnRef) and isinstance(value, ast.A_Const | ast.ParamRef):
+            return {_written(column)}
+    return set()
+
+
+def _written(node: Any) -> tuple[str, ...]:
+    """The parts of a column's name; () for anything else."""
+    if not isinstance(node, ast.ColumnRef):
+        return ()
+    parts = [part.sval or "" for part in node.fields or () if isinstance(part, ast.String)]
+    return tuple(parts) if len(parts) == len(node.fields or ()) else ()
+
+
+def _sort(
+    ctx: Context, statement: ast.SelectStmt, scope: Scope, columns: Columns, pinned: Set[tuple[str, ...]] = frozenset()
+) -> None:
     for sort in statement.sortClause or ():
+        name = _written(sort.node)
+        if name and name in pinned:
+            flow = _named_or(ctx, Slot(sort, "node"), scope, columns, "ORDER BY")
+            own = expression(ctx, Slot(sort, "node"), scope)
+            if isinstance(own, Sealed) and own == flow and not sort.useOp:
+                continue  # nothing to sort
         position = ctx.position(place_of(sort.node))
         number = sort.node.val.ival if _is_number(sort.node) else None
         if number:

@@ -14,12 +14,12 @@ from proxy.config import Scheme
 from proxy.errors import Refused
 from proxy.pgtypes import BY_NAME, SqlType
 from proxy.sql import analyse as analyse_text
+from proxy.sql.arrays import array_elements
 from proxy.sql.catalog import SearchPath
 from proxy.sql.context import Context
 from proxy.sql.conversions import BOOLEAN
 from proxy.sql.expressions import analyse_expression
 from proxy.sql.flow import Plain, Slot
-from proxy.sql.meeting import array_elements
 from proxy.sql.patterns import split_pattern
 from proxy.sql.plan import Failure, ServerParam, Use
 from proxy.sql.scopes import scope_of_relation
@@ -67,9 +67,9 @@ REWRITTEN = [
     ("WHERE active IS NOT TRUE", "WHERE active = {customers.active compare 'true'::boolean} IS NOT TRUE"),
     # values that stand beside stored ones
     ("WHERE coalesce(email, 'a') = 'b'",
-     "WHERE COALESCE(email, {customers.email carry 'a'}) = {customers.email compare 'b'}"),
-    ("ORDER BY greatest(born, '2000-01-01')", "ORDER BY GREATEST(born, {customers.born carry '2000-01-01'})"),
-    ("WHERE email = (SELECT 'a')", "WHERE email = (SELECT {customers.email carry 'a'::text} AS \"?column?\")"),
+     "WHERE COALESCE(email, {customers.email rank 'a'}) = {customers.email compare 'b'}"),
+    ("ORDER BY greatest(born, '2000-01-01')", "ORDER BY GREATEST(born, {customers.born rank '2000-01-01'})"),
+    ("WHERE email = (SELECT 'a')", "WHERE email = (SELECT {customers.email rank 'a'::text} AS \"?column?\")"),
 ]  # fmt: skip
 
 
@@ -93,19 +93,18 @@ REFUSED = [
     ("WHERE nick ~ 'a'", 'operator "~"', "application"),
     ("WHERE email", "used as a condition", "application"),
     ("WHERE coalesce(code, 'a') = 'a'", "values of other lengths", "application"),
-    ("WHERE email COLLATE \"C\" = 'a'", "given a collation", "COLLATE"),
+    ("WHERE email COLLATE \"de_DE\" = 'a'", "given a collation", "COLLATE"),
     ("WHERE born::text = 'a'", "cannot be cast to text", "application"),
     ("WHERE phone::varchar(3) = 'a'", "cannot be cast to character varying(3)", "application"),
     ("WHERE email::bytea = 'a'", "cannot be cast to bytea", "application"),
     ("WHERE email = phone", "different keys", "join:"),
-    ("WHERE customers = customers", "whole-row", "alias"),
+    ("WHERE customers = customers", "cannot be compared", "search: equality"),
     ("ORDER BY email", "cannot be sorted", "search: order"),
     ("ORDER BY 1, notes", "cannot be sorted", "search: order"),
     ("GROUP BY id, notes", "used in GROUP BY", "search: equality"),
     ("GROUP BY id HAVING max(email) = 'a'", "used with max()", "search: order"),
     ("GROUP BY id HAVING sum(balance) > 1", 'function "sum"', "application"),
     ("WHERE coalesce(points, 1.5) = 1", "would be converted to numeric", "cast"),
-    ("WHERE email = ANY ('{{a}}')", "array literal", "ARRAY"),
 ]
 
 
@@ -274,10 +273,10 @@ def test_old_and_new_are_no_names_before_postgresql_18() -> None:
 
 def test_a_name_that_sealing_would_change_is_kept() -> None:
     assert analyse("SELECT coalesce(email, 'x'), (SELECT phone::text) FROM customers").sql == (
-        "SELECT COALESCE(email, {customers.email carry 'x'}), (SELECT phone) FROM customers"
+        "SELECT COALESCE(email, {customers.email show 'x'}), (SELECT phone) FROM customers"
     )
     assert analyse("SELECT 'x' FROM customers UNION ALL SELECT email FROM customers").sql == (
-        "SELECT {customers.email carry 'x'} AS \"?column?\" FROM customers UNION ALL SELECT email FROM customers"
+        "SELECT {customers.email show 'x'} AS \"?column?\" FROM customers UNION ALL SELECT email FROM customers"
     )
 
 

@@ -35,8 +35,8 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"'{name}'" for name in sorted(names))
 
 
-# Schemas with operators, functions, collations or types of the names that the analysis takes for those of pg_catalog. An operator
-# counts where it takes a type of pg_catalog or sealed values: citext's own `=` is for citext only.
+# Schemas with operators, functions, collations or types of the names that the analysis takes for those of pg_catalog.
+# An operator counts where it takes a type of pg_catalog or sealed values: citext's own `=` is for citext only.
 _SHADOWING: Final = f"""
   (SELECT pg_catalog.json_agg(n.nspname) FROM pg_catalog.pg_namespace n
     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND (

@@ -19,7 +19,7 @@ from proxy.session.injection import Injection
 from proxy.session.names import UNSETTLED
 from proxy.session.planner import Basis
 from proxy.session.plans import Analysis
-from proxy.session.refusals import POISON, as_refused, is_unknown_name, plan_changed
+from proxy.session.refusals import POISON, as_refused, is_unknown_name, plan_changed, too_large
 from proxy.session.script import Script
 from proxy.sql import split
 from proxy.sql.plan import Effect, Failure, Plan, Statement
@@ -150,7 +150,7 @@ class Frontend:
     def _oversized(self, item: Oversized) -> bool:
         if chr(item.type) not in "QPB":
             raise ProtocolViolation("invalid message length")
-        self.refuse(chr(item.type), Refused(f"a message of {item.size} bytes is too large", sqlstate="54000"))
+        self.refuse(chr(item.type), too_large(f"a message of {item.size} bytes"))
         return True
 
     def _head(self, item: Head) -> bool:
@@ -496,7 +496,7 @@ class Frontend:
         if kind not in "dcf":
             raise ProtocolViolation(f"unexpected message type 0x{item.type:02X} during COPY from stdin")
         if isinstance(item, Oversized):
-            c.fail_copy(Refused(f"a message of {item.size} bytes is too large", sqlstate="54000"))
+            c.fail_copy(too_large(f"a message of {item.size} bytes"))
             return True
         head = c.replies.head
         transform = None if head is None else head[1].copy

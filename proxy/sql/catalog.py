@@ -26,6 +26,8 @@ CARRYING_FUNCTIONS: Final = frozenset(
     "percentile_disc".split()
 )
 """PostgreSQL's functions that take sealed values."""
+BYTEWISE: Final = frozenset({"C", "POSIX", "default", "ucs_basic", "pg_c_utf8"})
+"""Collations that sort text as sealed values are sorted."""
 COMPARISONS: Final = ("=", "<>", "<", "<=", ">", ">=", "~~", "!~~")
 
 
@@ -33,8 +35,8 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"'{name}'" for name in sorted(names))
 
 
-# Schemas with operators, functions or types of the names that the analysis takes for those of pg_catalog. An operator
-# counts where it takes a type of pg_catalog or sealed values: citext's own `=` is for citext only.
+# Schemas with operators, functions, collations or types of the names that the analysis takes for those of pg_catalog.
+# An operator counts where it takes a type of pg_catalog or sealed values: citext's own `=` is for citext only.
 _SHADOWING: Final = f"""
   (SELECT pg_catalog.json_agg(n.nspname) FROM pg_catalog.pg_namespace n
     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND (
@@ -45,6 +47,8 @@ _SHADOWING: Final = f"""
           AND m.nspname IN ('pg_catalog', 'sealwire'))
       OR EXISTS (SELECT FROM pg_catalog.pg_proc p
         WHERE p.pronamespace = n.oid AND p.proname IN ({_listed(CARRYING_FUNCTIONS)}))
+      OR EXISTS (SELECT FROM pg_catalog.pg_collation c
+        WHERE c.collnamespace = n.oid AND c.collname IN ({_listed(BYTEWISE)}))
       OR EXISTS (SELECT FROM pg_catalog.pg_type t
         WHERE t.typnamespace = n.oid AND t.typname IN ({_listed(TYPE_NAMES)}))))"""  # noqa: S608  (constants)
 # Functions that may do anything when they are called: set the search_path, make a temporary table. The languages c and

@@ -79,6 +79,15 @@ def test_a_function_that_sets_it(stack: Stack) -> None:
         assert emails(connection) == [PUBLIC, LATE]
 
 
+def test_a_function_that_sets_it_and_calls_itself_stable(stack: Stack) -> None:
+    with stack.connect() as connection:
+        connection.execute(SET_INSIDE.replace("AS $$", "STABLE AS $$"))
+        connection.execute("SET search_path = vault, public")
+        assert connection.execute("SELECT go('public')").fetchone() == ("public",)
+        connection.execute(f"INSERT INTO people VALUES ('{LATE}')")
+        assert emails(connection) == [PUBLIC, LATE]
+
+
 def test_a_function_that_sets_it_among_the_values_of_another_statement(stack: Stack) -> None:
     with stack.connect() as connection:
         connection.execute(SET_INSIDE)

@@ -92,7 +92,7 @@ def build(version: int = 180001) -> tuple[Catalog, DatabasePolicy]:
         relations.append([oid, "public", view, "v", "p", definition, None, rows])
     document = {"version": version, "sealed": SEALED_OID, "schemas": ["public"], "relations": relations}
     tables = {key: MappingProxyType(columns) for key, columns in policy.items()}
-    return Catalog(document), DatabasePolicy("shop", MappingProxyType(tables))
+    return Catalog(document, {}), DatabasePolicy("shop", MappingProxyType(tables))
 
 
 CATALOG, POLICY = build()

@@ -117,8 +117,20 @@ SELECT pg_catalog.json_build_object(
        FROM pg_catalog.pg_class c
       WHERE c.relnamespace = pg_catalog.pg_my_temp_schema() AND c.relkind IN {_KINDS}) END,
   'bytea_output', pg_catalog.current_setting('bytea_output'),
-  'extra_float_digits', pg_catalog.current_setting('extra_float_digits')::pg_catalog.int4)::pg_catalog.text
+  'extra_float_digits', pg_catalog.current_setting('extra_float_digits')::pg_catalog.int4,
+  'pid', pg_catalog.pg_backend_pid(),
+  'reported', pg_catalog.json_build_object(
+    'TimeZone', pg_catalog.current_setting('TimeZone'), 'DateStyle', pg_catalog.current_setting('DateStyle'),
+    'IntervalStyle', pg_catalog.current_setting('IntervalStyle'),
+    'standard_conforming_strings', pg_catalog.current_setting('standard_conforming_strings')))::pg_catalog.text
 """  # noqa: S608  (constants)
+
+# Name -> SHA-256 of the text, in UTF-8 and hexadecimal, of those prepared statements among $1 that the server has.
+STATEMENTS_QUERY: Final = """
+SELECT coalesce(pg_catalog.json_object_agg(p.name, pg_catalog.encode(
+         pg_catalog.sha256(pg_catalog.convert_to(p.statement, 'UTF8')), 'hex')), '{}')::pg_catalog.text
+FROM pg_catalog.pg_prepared_statements p WHERE p.name OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.text[])
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +153,10 @@ class SessionFacts:
     path: SearchPath
     bytea_output: str
     extra_float_digits: int
+    pid: int
+    """Of the server process that answered: not the one of BackendKeyData where a pooler stands in between."""
+    reported: Mapping[str, str]
+    """Settings that ParameterStatus reports, as this server process has them."""
     temporary: frozenset[tuple[int, str]] | None = None
     """(OID, name) of the session's temporary relations: a function may have made or dropped some. None: not told."""
 
@@ -319,11 +335,24 @@ def _relations(document: Mapping[str, Any]) -> dict[int, Relation]:
     return {row[0]: Relation(row) for row in document["relations"] or ()}
 
 
+def load_statements(text: str) -> Mapping[str, str]:
+    """STATEMENTS_QUERY's only value -> name -> SHA-256 of the statement."""
+    found: Mapping[str, str] = json.loads(text)
+    return found
+
+
 def load_session(text: str) -> SessionFacts:
     """SESSION_QUERY's only value -> SessionFacts."""
     facts = json.loads(text)
     path = SearchPath(tuple(facts["schemas"] or ()), facts["creation"], facts["temp"])
     temporary = frozenset((oid, name) for oid, name in facts["temporary"] or ()) if "temporary" in facts else None
     return SessionFacts(
-        facts["database"], facts["user"], path, facts["bytea_output"], facts["extra_float_digits"], temporary
+        facts["database"],
+        facts["user"],
+        path,
+        facts["bytea_output"],
+        facts["extra_float_digits"],
+        facts["pid"],
+        facts["reported"],
+        temporary,
     )

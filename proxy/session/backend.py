@@ -67,7 +67,7 @@ class Backend:
         """Rows that nobody has to look into are forwarded in runs. To be called when questions have been asked."""
         c = self._c
         head = c.replies.head
-        passing = False
+        passing = head is not None and head[0] is Kind.REPLICATION
         if head is not None and not c.muted and head[0] in (Kind.EXECUTE, Kind.QUERY):
             expectation = head[1]
             plan = expectation.plan
@@ -101,6 +101,9 @@ class Backend:
             expectation.injection.answered(raw, ends=ends)
             if type_ == 0x5A:
                 self._ready(raw)
+            return
+        if kind is Kind.REPLICATION and not ends:
+            self._streaming(type_, raw)
             return
         if expectation.refusal is not None and kind is Kind.PARSE:
             raise ProtocolViolation("a statement that must fail did not")
@@ -173,6 +176,14 @@ class Backend:
             self._tell(expectation, messages.message(b"d", opened))
         if raw[:1] == b"c":
             self._tell(expectation, raw)
+
+    def _streaming(self, kind: int, raw: bytes) -> None:
+        """An answer to a replication command; what the server copies in or both ways passes."""
+        c = self._c
+        if kind in b"GW":
+            c.copy = Copy.STREAMING
+            c.client.set_passing("d", passing=True)
+        c.to_client.append(raw)
 
     # -- ends ----------------------------------------------------------------------------------------------------------
 

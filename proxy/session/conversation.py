@@ -20,7 +20,7 @@ from proxy.sql.plan import Plan
 from proxy.wire import messages
 from proxy.wire.codecs import Settings
 from proxy.wire.frames import MAX_MESSAGE, Splitter
-from proxy.wire.replies import Kind, Replies
+from proxy.wire.replies import ENDED_BY_READY, Kind, Replies
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +139,8 @@ class Copy(enum.Enum):
     """A COPY was sent, or its data ended: what the client sends next depends on the server's answer."""
     IN = enum.auto()
     """The server reads CopyData; Sync and Flush mean nothing to it now."""
+    STREAMING = enum.auto()
+    """A replication command reads CopyData, or reads and writes it; all of it passes."""
 
 
 class Conversation:
@@ -185,7 +187,7 @@ class Conversation:
         """A message that will be answered goes to the server."""
         self.replies.push(kind, expectation)
         self.to_server.append(raw)
-        if kind in (Kind.SYNC, Kind.QUERY, Kind.FUNCTION_CALL):
+        if kind in ENDED_BY_READY:
             self.batch += 1
             self.batch_empty = True
         else:

@@ -46,6 +46,9 @@ class Frontend:
     """The client's direction of one session under a policy. `inherited`: it has had a life without one, so the server
     may know statements and portals that nobody has analysed."""
 
+    reads_by_query = False
+    """The catalog is read by Query, where the server knows nothing else."""
+
     def __init__(self, conversation: Conversation, *, inherited: bool = False) -> None:
         self._c = conversation
         self._inherited = inherited
@@ -107,7 +110,7 @@ class Frontend:
             self._unreadable(kind, failed.raw)
             handled = True
         except Refused as error:
-            self._refuse(kind, error)
+            self.refuse(kind, error)
             handled = True
         if handled:
             self._reread = False
@@ -129,7 +132,7 @@ class Frontend:
 
     # -- refusing ------------------------------------------------------------------------------------------------------
 
-    def _refuse(self, kind: str, error: Refused) -> None:
+    def refuse(self, kind: str, error: Refused) -> None:
         if kind == "Q":
             self._send_query(messages.build_query(POISON.encode()), Expectation(refusal=error))
         else:
@@ -147,7 +150,7 @@ class Frontend:
     def _oversized(self, item: Oversized) -> bool:
         if chr(item.type) not in "QPB":
             raise ProtocolViolation("invalid message length")
-        self._refuse(chr(item.type), Refused(f"a message of {item.size} bytes is too large", sqlstate="54000"))
+        self.refuse(chr(item.type), Refused(f"a message of {item.size} bytes is too large", sqlstate="54000"))
         return True
 
     def _head(self, item: Head) -> bool:
@@ -193,7 +196,9 @@ class Frontend:
                 return False  # what comes before decides whether anything can be read
             if c.status == b"E":
                 return True
-        self._injection = Injection(wanted, epoch=c.planner.database.epoch, own_sync=c.batch_empty)
+        self._injection = Injection(
+            wanted, epoch=c.planner.database.epoch, own_sync=c.batch_empty, as_query=self.reads_by_query
+        )
         for kind, raw in self._injection.messages():
             c.send(kind, raw, Expectation(injection=self._injection))
         if not self._injection.own_sync:
@@ -268,7 +273,7 @@ class Frontend:
         if analysed is None:
             return False
         found = analysed[0]
-        if self._needs_script(found):
+        if self.needs_script(found):
             if not c.batch_empty and c.replies:
                 # Whether the server skips this Query must be known first: a script's Sync would end the skipping.
                 if self._flushed != c.batch:
@@ -326,8 +331,7 @@ class Frontend:
         """The plan with the names in it looked up. None: hold the message. Raises Refused."""
         return references.resolve(self._c, plan, self._current)
 
-    @staticmethod
-    def _needs_script(found: Analysis) -> bool:
+    def needs_script(self, found: Analysis) -> bool:
         """A statement behind one that changes catalog or settings can only be analysed when that one has run."""
         changed = False
         for one in found:

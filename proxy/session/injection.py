@@ -1,8 +1,9 @@
 """Queries of our own in the client's stream: sent in the extended protocol, their answers kept from the client.
 
-Never as Query, which would commit the implicit transaction of an open pipeline and destroy the unnamed statement. At
+Not as Query, which would commit the implicit transaction of an open pipeline and destroy the unnamed statement. At
 the border of a batch the queries end with their own Sync; in the middle of one with Flush, so that the pipeline's
-transaction goes on.
+transaction goes on. Only in replication connections they are one Query: these know neither the extended protocol nor
+pipelines of it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ NAME: Final = b"sealwire.catalog"
 class Injection:
     """One group of queries under way. `epoch` is the catalog's when they were asked for."""
 
-    def __init__(self, wanted: tuple[Wanted, ...], *, epoch: int, own_sync: bool) -> None:
+    def __init__(self, wanted: tuple[Wanted, ...], *, epoch: int, own_sync: bool, as_query: bool = False) -> None:
         self.wanted = wanted
         self.epoch = epoch
         self.own_sync = own_sync
@@ -31,7 +32,8 @@ class Injection:
         """The server's ErrorResponse, if it failed."""
         self.finished = False
         """All answers have come, or will never come."""
-        self._open = 6 * len(wanted) + (1 if own_sync else 0)
+        self._as_query = as_query
+        self._open = 1 if as_query else 6 * len(wanted) + (1 if own_sync else 0)
 
     @property
     def complete(self) -> bool:
@@ -39,6 +41,8 @@ class Injection:
 
     def messages(self) -> list[tuple[Kind, bytes]]:
         """What to send, in order; Flush is to follow where `own_sync` is False."""
+        if self._as_query:
+            return [(Kind.QUERY, messages.build_query(";\n".join(want.value for want in self.wanted).encode("ascii")))]
         close = messages.build_close(Target(b"S", NAME))
         sent: list[tuple[Kind, bytes]] = []
         for want in self.wanted:

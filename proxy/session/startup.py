@@ -244,7 +244,8 @@ def fatal_response(sqlstate: str, message: str, *, detail: str | None = None, hi
 
 
 def _parameters(packet: bytes) -> dict[bytes, bytes] | None:
-    """Name/value pairs of a StartupMessage; of a name given twice the last counts. None: not terminated as it must."""
+    """Name/value pairs of a StartupMessage; of a name given twice the last counts. None: not terminated as it must, or
+    `replication` stands twice, of which the server would keep a part of each."""
     end = len(packet)
     at = 8
     found: dict[bytes, bytes] = {}
@@ -252,6 +253,8 @@ def _parameters(packet: bytes) -> dict[bytes, bytes] | None:
         name_end = packet.find(b"\0", at)
         value_end = packet.find(b"\0", name_end + 1) if name_end >= 0 else -1
         if value_end < 0:
+            return None
+        if packet[at:name_end] == b"replication" and b"replication" in found:
             return None
         found[packet[at:name_end]] = packet[name_end + 1 : value_end]
         at = value_end + 1

@@ -358,6 +358,31 @@ def parse_authentication(raw: bytes) -> int:
     return Reader(raw).int32()
 
 
+AUTHENTICATION_SASL_CONTINUE: Final = 11
+AUTHENTICATION_SASL_FINAL: Final = 12
+
+
+def authentication_data(raw: bytes) -> bytes:
+    """What follows the code of an Authentication message."""
+    return raw[HEADER + 4 :]
+
+
+def build_authentication(code: int, data: bytes = b"") -> bytes:
+    return message(b"R", _INT32.pack(code), data)
+
+
+def parse_sasl_initial(raw: bytes) -> tuple[bytes, bytes | None]:
+    """SASLInitialResponse: mechanism and the client's first data, None where there are none."""
+    reader = Reader(raw)
+    mechanism, data = reader.string(), reader.value()
+    reader.done()
+    return mechanism, data
+
+
+def build_sasl_initial(mechanism: bytes, data: bytes) -> bytes:
+    return message(b"p", mechanism, b"\0", _INT32.pack(len(data)), data)
+
+
 def parse_sasl_mechanisms(raw: bytes) -> list[bytes]:
     reader = Reader(raw)
     reader.int32()
@@ -369,7 +394,7 @@ def parse_sasl_mechanisms(raw: bytes) -> list[bytes]:
 
 
 def build_sasl_mechanisms(mechanisms: Iterable[bytes]) -> bytes:
-    return message(b"R", _INT32.pack(AUTHENTICATION_SASL), *(name + b"\0" for name in mechanisms), b"\0")
+    return build_authentication(AUTHENTICATION_SASL, b"".join(name + b"\0" for name in mechanisms) + b"\0")
 
 
 def parse_copy_response(raw: bytes) -> tuple[int, tuple[int, ...]]:

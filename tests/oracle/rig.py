@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tests.oracle import chinook, loading, shop_rows
 from tests.oracle.corpus import Theme
-from tests.oracle.runner import Finding, Pair, run_theme
+from tests.oracle.runner import Finding, Pair, findings_of
 from tests.support import stack
 from tests.support.oracle import Wire
 from tests.support.servers import Server, fresh_database
@@ -30,7 +30,10 @@ class Rig:
     tail: bytes = b""
 
     def run(self, theme: Theme) -> list[Finding]:
-        return run_theme(theme, self.pair, self.server.version)
+        return list(self.each(theme))
+
+    def each(self, theme: Theme) -> Iterator[Finding]:
+        return findings_of(theme, self.pair, self.server.version)
 
     def leaks(self) -> list[str]:
         """Canaries in what went upstream since the last call."""

@@ -164,16 +164,15 @@ def pair_over(plain: Database, stack: Stack) -> Iterator[Pair]:
         pair.close()
 
 
-def run_theme(theme: Theme, pair: Pair, version: int) -> list[Finding]:
-    """Every statement that this version knows, in every mode that it can be sent in."""
-    entries = [entry for entry in theme.entries if "pg18" not in entry.options or version >= 18]
+def findings_of(theme: Theme, pair: Pair, version: int) -> Iterator[Finding]:
+    """Every statement that this version knows, in every mode that it can be sent in, as the answers come."""
     if theme.stateful:
-        return [finding for script in theme.scripts().values() for finding in _run_script(script, pair, version)]
-    findings = []
-    for entry in entries:
+        for script in theme.scripts().values():
+            yield from _run_script(script, pair, version)
+        return
+    for entry in (entry for entry in theme.entries if "pg18" not in entry.options or version >= 18):
         case = entry.case(copied(pair.converter, entry))
-        findings.append(Finding(entry, {mode: pair.judge(case, mode) for mode in _modes(entry, case)}))
-    return findings
+        yield Finding(entry, {mode: pair.judge(case, mode) for mode in _modes(entry, case)})
 
 
 def _run_script(script: list[Entry], pair: Pair, version: int) -> list[Finding]:

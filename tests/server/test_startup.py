@@ -185,6 +185,11 @@ def test_where_tls_is_required_a_plain_start_is_refused_and_a_cancel_is_not() ->
         (packet(0x30000, b""), "08P01", "invalid startup packet layout: expected terminator as last byte"),
         (packet(0x30000, b"user\0"), "08P01", "invalid startup packet layout: expected terminator as last byte"),
         (packet(0x30000, b"user\0a\0"), "08P01", "invalid startup packet layout: expected terminator as last byte"),
+        (
+            packet(0x30000, b"user\0a\0replication\0database\0replication\0true\0\0"),
+            "08P01",
+            "invalid startup packet layout: expected terminator as last byte",
+        ),
         (packet(0x30000, b"user\0a\0\0\0"), "08P01", "invalid startup packet layout: expected terminator as last byte"),
         (startup_message(database="shop"), "28000", "no PostgreSQL user name specified in startup packet"),
         (startup_message(user=""), "28000", "no PostgreSQL user name specified in startup packet"),

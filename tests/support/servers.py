@@ -267,3 +267,35 @@ def _locked(path: Path) -> Iterator[None]:
     with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+DEBIAN_BIN = Path("/usr/lib/postgresql/15/bin")
+"""Debian's PostgreSQL, which is built with OpenSSL, as the embedded ones are not."""
+
+
+@contextlib.contextmanager
+def debian_server(settings: Mapping[str, str], files: Mapping[str, bytes], rules: str = "") -> Iterator[Server]:
+    """A server of Debian's PostgreSQL, with `files` in its data directory, readable by it alone. `rules` are lines of
+    pg_hba.conf that come before the others."""
+    directory = Path(tempfile.mkdtemp(prefix="sealwire-"))
+    try:
+        server = start(directory, DEBIAN_BIN, 15)
+        assert server.data_dir is not None
+        for name, content in files.items():
+            path = server.data_dir / name
+            path.touch(mode=0o600)
+            path.write_bytes(content)
+            if os.geteuid() == 0:
+                shutil.chown(path, SYSTEM_USER, SYSTEM_USER)
+        hba = server.data_dir / "pg_hba.conf"
+        hba.write_text(rules + hba.read_text())
+        with (server.data_dir / "postgresql.conf").open("a") as conf:
+            conf.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+        try:
+            _run(DEBIAN_BIN, "pg_ctl", "-w", "-D", str(server.data_dir), "-m", "fast", "-o", f"-p {server.port}", "-l",
+                 str(server.log_path), "restart")  # fmt: skip
+            yield server
+        finally:
+            stop(server)
+    finally:
+        shutil.rmtree(directory)

@@ -183,10 +183,16 @@ CHANGES: Final[tuple[Mutant, ...]] = (
         '        null="" if is_csv else "\\\\N",\n',
         "copies",
     ),
-    Mutant("QUOTE of COPY is followed", _COPY, '    quote = _text(options, "quote", \'"\')', "    quote = '\"'", "copies"),
+    Mutant(
+        "QUOTE of COPY is followed", _COPY, '    quote = _text(options, "quote", \'"\')', "    quote = '\"'", "copies"
+    ),
     Mutant("HEADER of COPY is followed", _COPY, '        header=_flag(options, "header"),\n', "", "copies"),
     Mutant(
-        "FORCE_NULL is followed", _COPY, '        force_null=_forced(options, "force_null", names),\n', "", "copies/force"
+        "FORCE_NULL is followed",
+        _COPY,
+        '        force_null=_forced(options, "force_null", names),\n',
+        "",
+        "copies/force",
     ),
     Mutant(
         "FORCE_NOT_NULL is followed",
@@ -263,9 +269,9 @@ CHANGES: Final[tuple[Mutant, ...]] = (
         "the server generates no sealed value",
         _COLUMNS,
         "        if column is not None:\n            raise Refused(\n"
-        "                f'sealed column \"{column.name}\" cannot be generated",
+        '                f\'sealed column "{column.name}" cannot be generated',
         "        if False:\n            raise Refused(\n"
-        "                f'sealed column \"{column.name}\" cannot be generated",
+        '                f\'sealed column "{column.name}" cannot be generated',
         "schema/generated",
     ),
     Mutant(

@@ -65,7 +65,7 @@ EXPRESSIONS: Final[tuple[Mutant, ...]] = (
     Mutant(
         "LIKE 'x%' needs order",
         _O,
-        '    if column.scheme < Scheme.ORDER:\n        raise refusals.needs(column, Scheme.ORDER, doing, position)\n    low',
+        "    if column.scheme < Scheme.ORDER:\n        raise refusals.needs(column, Scheme.ORDER, doing, position)\n    low",
         "    low",
         "equality",
     ),
@@ -140,7 +140,7 @@ EXPRESSIONS: Final[tuple[Mutant, ...]] = (
     Mutant(
         "a sealed boolean is compared with true",
         _T,
-        "        ctx.replace(slot, comparison(slot.get(), \"=\", truth))\n        return",
+        '        ctx.replace(slot, comparison(slot.get(), "=", truth))\n        return',
         "        return",
         "equality/booleans",
     ),
@@ -210,7 +210,7 @@ EXPRESSIONS: Final[tuple[Mutant, ...]] = (
     Mutant(
         "what is not known takes plain values only",
         "sql/dispatch.py",
-        "        use_as_plain(ctx, expression(ctx, slot, scope), doing, ctx.position(getattr(value, \"location\", None)))",
+        '        use_as_plain(ctx, expression(ctx, slot, scope), doing, ctx.position(getattr(value, "location", None)))',
         "        expression(ctx, slot, scope)",
         "queries/aggregates",
     ),

@@ -11,7 +11,9 @@ _C: Final = "sql/context.py"
 
 MEETING: Final[tuple[Mutant, ...]] = (
     # What may be compared.
-    Mutant("columns compare in one domain only", _M, "        a.domain != b.domain\n        or ", "        ", "equality"),
+    Mutant(
+        "columns compare in one domain only", _M, "        a.domain != b.domain\n        or ", "        ", "equality"
+    ),
     Mutant("an operator needs its scheme", _M, "    if sealed.column.scheme < wanted:", "    if False:", "equality"),
     Mutant(
         "a sealed column compares with no plain one",
@@ -100,7 +102,10 @@ MEETING: Final[tuple[Mutant, ...]] = (
         "equality/any",
     ),
     Mutant(
-        "an array literal has braces", _M, '    if len(body) < 2 or body[0] != "{" or body[-1] != "}":', "    if False:",
+        "an array literal has braces",
+        _M,
+        '    if len(body) < 2 or body[0] != "{" or body[-1] != "}":',
+        "    if False:",
         "literals/no_value",
     ),
     # What may be mixed.

@@ -37,7 +37,7 @@ SCOPES: Final[tuple[Mutant, ...]] = (
     Mutant(
         "ORDER BY 1 means a column",
         _S,
-        '    return _numbered(ctx, node, columns, clause) or expression(ctx, slot, scope)',
+        "    return _numbered(ctx, node, columns, clause) or expression(ctx, slot, scope)",
         "    return expression(ctx, slot, scope)",
         "equality",
     ),
@@ -107,8 +107,8 @@ SCOPES: Final[tuple[Mutant, ...]] = (
     Mutant(
         "the arms of a set operation are equally wide",
         _S,
-        "    if len(left) != len(right):\n        raise refusals.syntax(f\"each {name} query",
-        "    if len(left) != len(right):\n        return left\n        raise refusals.syntax(f\"each {name} query",
+        '    if len(left) != len(right):\n        raise refusals.syntax(f"each {name} query',
+        '    if len(left) != len(right):\n        return left\n        raise refusals.syntax(f"each {name} query',
         "queries/set",
     ),
     Mutant(
@@ -286,7 +286,7 @@ SCOPES: Final[tuple[Mutant, ...]] = (
     Mutant(
         "what runs text is not let near sealed tables",
         "sql/task.py",
-        "            if not _RUN_TEXT.fullmatch(\".\".join(name)):\n                continue",
+        '            if not _RUN_TEXT.fullmatch(".".join(name)):\n                continue',
         "            continue",
         "naming/never",
     ),

@@ -64,8 +64,8 @@ SESSION: Final[tuple[Mutant, ...]] = (
     Mutant(
         "what a cursor returns is opened",
         _U,
-        "        Plan(results=results, effects=task.effects, tables=plan.tables, tag=\"SELECT\"),",
-        "        Plan(effects=task.effects, tables=plan.tables, tag=\"SELECT\"),",
+        '        Plan(results=results, effects=task.effects, tables=plan.tables, tag="SELECT"),',
+        '        Plan(effects=task.effects, tables=plan.tables, tag="SELECT"),',
         "sessions/declare sessions/scroll",
     ),
     Mutant(
@@ -294,14 +294,14 @@ SESSION: Final[tuple[Mutant, ...]] = (
         "a compared value that does not fit becomes a probe",
         _V,
         "        return sealer.between(found.floor) if isinstance(found, Probe) else sealer.seal(found)",
-        "        return sealer.seal((found.floor or b\"\") if isinstance(found, Probe) else found)",
+        '        return sealer.seal((found.floor or b"") if isinstance(found, Probe) else found)',
         "order/cannot_hold",
     ),
     Mutant(
         "a prefix has an upper bound",
         _V,
         "    return lambda value: sealer.prefix_bounds(value)[1]",
-        "    return lambda value: sealer.prefix_bounds(value)[1] + b\"\\xff\"",
+        '    return lambda value: sealer.prefix_bounds(value)[1] + b"\\xff"',
         "order/patterns",
     ),
     Mutant(

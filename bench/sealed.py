@@ -69,7 +69,7 @@ def _own_columns(email: str, note: str) -> Scripts:
     find = f"SELECT id, email, balance, note FROM accounts WHERE email = {email};\n"
     page = (
         r"\set id :email - 1000000000"
-         "\nSELECT id, email, balance, note FROM accounts WHERE id > :id ORDER BY id LIMIT 20;\n"
+        "\nSELECT id, email, balance, note FROM accounts WHERE id > :id ORDER BY id LIMIT 20;\n"
     )
     change = (
         r"\set delta random(-5000, 5000)" + "\nBEGIN;\n"
@@ -89,7 +89,7 @@ def _pgcrypto(email: str, note: str, seal: Callable[[str], str], open_: Callable
     )
     page = (
         r"\set id :email - 1000000000"
-         f"\nSELECT id, {open_('email')} AS email, {open_('balance')}::integer AS balance,"
+        f"\nSELECT id, {open_('email')} AS email, {open_('balance')}::integer AS balance,"
         f" {open_('note')} AS note FROM accounts WHERE id > :id ORDER BY id LIMIT 20;\n"
     )
     change = (

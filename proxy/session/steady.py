@@ -41,6 +41,8 @@ from proxy.wire.replies import Kind
 
 CLIENT_SWIFT: Final = "BDESQ"
 SERVER_SWIFT: Final = "2TnDCZ"
+SWIFT_BYTES: Final = 32 * 1024
+"""A result above that comes in several pieces."""
 _DESCRIBE: Final = messages.build_describe(messages.Target(b"P", b""))
 _EXECUTE: Final = messages.build_execute(b"")
 _TAILS: Final = {b"BES": _EXECUTE + messages.SYNC, b"BDES": _DESCRIBE + _EXECUTE + messages.SYNC}
@@ -112,8 +114,8 @@ class Steady:
         """By the id() of their owners, which they keep alive."""
         self._round: _Round | None = None
         self._calm = False
-        conversation.client.set_swift(CLIENT_SWIFT)
-        conversation.server.set_swift(SERVER_SWIFT)
+        conversation.client.set_swift(CLIENT_SWIFT, most=SWIFT_BYTES)
+        conversation.server.set_swift(SERVER_SWIFT, most=SWIFT_BYTES)
 
     @property
     def busy(self) -> bool:

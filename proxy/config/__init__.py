@@ -23,7 +23,7 @@ from proxy.config.model import (
     Upstream,
     UpstreamTlsMode,
 )
-from proxy.config.policy import load_policy
+from proxy.config.policy import load_policy, unsupported_search
 from proxy.config.process import load_config
 
 __all__ = [
@@ -46,4 +46,5 @@ __all__ = [
     "UpstreamTlsMode",
     "load_config",
     "load_policy",
+    "unsupported_search",
 ]

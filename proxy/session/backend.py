@@ -11,12 +11,12 @@ itself by then stays committed.
 from __future__ import annotations
 
 from proxy.errors import ProtocolViolation, Refused
-from proxy.pgtypes import BYTEA_OID
+from proxy.pgtypes import BYTEA_OID, FIRST_NORMAL_OID, RECORD_OID
 from proxy.session import rewriting
 from proxy.session.conversation import Conversation, Copy, Expectation, Portal
 from proxy.session.copying import CopyTransform
 from proxy.session.explaining import blanked
-from proxy.session.refusals import POISON_SQLSTATE, SYNTAX_ERROR, plan_changed, redact, refusal
+from proxy.session.refusals import POISON_SQLSTATE, SYNTAX_ERROR, plan_changed, redact, refusal, too_large
 from proxy.session.values import BYTEA_ARRAY_OID, Convert, opening_function, opens_elements
 from proxy.sql.plan import Plan
 from proxy.wire import messages
@@ -279,7 +279,7 @@ class Backend:
         if item.type not in b"Dd" or head is None or head[1].injection is not None:
             raise ProtocolViolation("invalid message length")
         self._c.replies.answer(item.type)
-        self._fail(Refused(f"a message of {item.size} bytes is too large to be opened", sqlstate="54000"))
+        self._fail(too_large(f"a row of {item.size} bytes"))
 
     # -- results -------------------------------------------------------------------------------------------------------
 
@@ -335,6 +335,11 @@ class Backend:
             origin = (column.table, column.attribute)
             if opening is None:
                 if origin in sealed:
+                    return None
+                mapped.append(column)
+                continue
+            if opening.fields is not None:
+                if column.type != RECORD_OID and column.type < FIRST_NORMAL_OID:
                     return None
                 mapped.append(column)
                 continue

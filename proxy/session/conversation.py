@@ -19,7 +19,7 @@ from proxy.session.values import Convert, Sealers
 from proxy.sql.plan import Plan
 from proxy.wire import messages
 from proxy.wire.codecs import Settings
-from proxy.wire.frames import MAX_MESSAGE, Splitter
+from proxy.wire.frames import BIG, MAX_MESSAGE, Splitter
 from proxy.wire.replies import ENDED_BY_READY, Kind, Replies
 
 
@@ -131,6 +131,12 @@ class Expectation:
         self.completions = []
 
 
+def sealed_bound(bound: int) -> int:
+    """What a message from the server may weigh, in bytes, where one from the client may weigh `bound`: a value that
+    could be stored can be read again, also in hexadecimal."""
+    return 2 * bound + BIG
+
+
 class Copy(enum.Enum):
     """Where the session stands with COPY."""
 
@@ -146,7 +152,10 @@ class Copy(enum.Enum):
 class Conversation:
     """Both directions' state. See `Session` for how it is driven."""
 
-    def __init__(self, planner: Planner, sealers: Sealers, client: Splitter, server: Splitter) -> None:
+    def __init__(
+        self, planner: Planner, sealers: Sealers, client: Splitter, server: Splitter, *, max_row: int = MAX_MESSAGE
+    ) -> None:
+        self._max_row = max_row
         self.planner = planner
         self.sealers = sealers
         self.client = client
@@ -180,7 +189,8 @@ class Conversation:
         plan = expectation.plan
         if plan is None or plan.copy is None:
             return False
-        expectation.copy = CopyTransform(plan.copy, self.settings, self.sealers, max_row=MAX_MESSAGE)
+        max_row = self._max_row if plan.copy.is_from else sealed_bound(self._max_row)
+        expectation.copy = CopyTransform(plan.copy, self.settings, self.sealers, max_row=max_row)
         return True
 
     def send(self, kind: Kind, raw: bytes, expectation: Expectation) -> None:

@@ -19,7 +19,7 @@ from proxy.session.injection import Injection
 from proxy.session.names import UNSETTLED
 from proxy.session.planner import Basis
 from proxy.session.plans import Analysis
-from proxy.session.refusals import POISON, as_refused, is_unknown_name, plan_changed
+from proxy.session.refusals import POISON, as_refused, is_unknown_name, plan_changed, too_large
 from proxy.session.script import Script
 from proxy.sql import split
 from proxy.sql.plan import Effect, Failure, Plan, Statement
@@ -133,7 +133,7 @@ class Frontend:
     # -- refusing ------------------------------------------------------------------------------------------------------
 
     def refuse(self, kind: str, error: Refused) -> None:
-        if kind == "Q":
+        if kind in "QF":
             self._send_query(messages.build_query(POISON.encode()), Expectation(refusal=error))
         else:
             self._c.poison(error)
@@ -150,13 +150,17 @@ class Frontend:
     def _oversized(self, item: Oversized) -> bool:
         if chr(item.type) not in "QPB":
             raise ProtocolViolation("invalid message length")
-        self.refuse(chr(item.type), Refused(f"a message of {item.size} bytes is too large", sqlstate="54000"))
+        self.refuse(chr(item.type), too_large(f"a message of {item.size} bytes"))
         return True
 
     def _head(self, item: Head) -> bool:
         """Large Binds without sealed values and function calls are streamed; all others are collected."""
         c = self._c
         if chr(item.type) == "F":
+            try:
+                c.planner.sent(rewriting.effects_of_call(item.raw, c.planner.database.policy))
+            except Refused:
+                return True  # to be met again when the message is whole
             c.client.pass_frame()
             c.send(Kind.FUNCTION_CALL, b"", Expectation())
             return True
@@ -478,6 +482,7 @@ class Frontend:
         return True
 
     def _function_call(self, raw: bytes) -> bool:
+        self._c.planner.sent(rewriting.effects_of_call(raw, self._c.planner.database.policy))
         self._c.send(Kind.FUNCTION_CALL, raw, Expectation())
         return True
 
@@ -491,7 +496,7 @@ class Frontend:
         if kind not in "dcf":
             raise ProtocolViolation(f"unexpected message type 0x{item.type:02X} during COPY from stdin")
         if isinstance(item, Oversized):
-            c.fail_copy(Refused(f"a message of {item.size} bytes is too large", sqlstate="54000"))
+            c.fail_copy(too_large(f"a message of {item.size} bytes"))
             return True
         head = c.replies.head
         transform = None if head is None else head[1].copy

@@ -27,6 +27,7 @@ from proxy.sql.catalog import (
     load_system,
 )
 from proxy.sql.plan import Effect, Failure, Statement
+from proxy.sql.strings import conforming
 from proxy.wire.codecs import Settings
 from proxy.wire.codecs.encodings import from_utf8, to_utf8
 
@@ -144,13 +145,16 @@ class Planner:
                     self._shared.systems[self._version] = load_system(text)
                 case Wanted.CATALOG:
                     catalog = load_catalog(text, self._shared.systems[self._version])
-                    private = self._catalog_changed or catalog.has_temporary
+                    private = self._catalog_changed or bool(catalog.temporary)
                     self._own = self.database.take(catalog, epoch=epoch, publish=not private)
                     self._catalog_stale = False
                 case Wanted.SESSION:
                     self._facts = facts = load_session(text)
                     self._facts_stale = False
                     self._facts_epoch = epoch
+                    known = self._snapshot
+                    if known is not None and facts.temporary not in (None, known.catalog.temporary):
+                        self._catalog_stale = True  # a function has made or dropped some
                     self.settings = replace(
                         self.settings, bytea_output=facts.bytea_output, extra_float_digits=facts.extra_float_digits
                     )
@@ -201,14 +205,9 @@ class Planner:
     # -- analysis ------------------------------------------------------------------------------------------------------
 
     def decode(self, text: bytes) -> str:
-        """SQL from the client. Raises Refused: not in client_encoding, or nothing that can be read for certain."""
+        """SQL from the client, as with standard_conforming_strings = on. Raises Refused: not in client_encoding."""
         decoded = to_utf8(self.settings.client_encoding)(text).decode()
-        if not self.settings.standard_conforming_strings and "\\" in decoded:
-            raise Refused(
-                "a backslash in a statement is not supported while standard_conforming_strings is off",
-                hint="SET standard_conforming_strings TO on",
-            )
-        return decoded
+        return decoded if self.settings.standard_conforming_strings else conforming(decoded)
 
     def encode(self, text: str) -> bytes:
         return from_utf8(self.settings.client_encoding)(text.encode())

@@ -81,6 +81,15 @@ def plan_changed() -> Refused:
     return Refused("cached plan must not change result type", sqlstate="0A000")
 
 
+def too_large(what: str) -> Refused:
+    """More than may be held at once in order to seal or open it."""
+    return Refused(
+        f"{what} is more than Sealwire seals or opens",
+        sqlstate="54000",
+        hint="The limit is limits.sealed_value in sealwire.yaml; what holds no sealed value is not limited.",
+    )
+
+
 def redact(raw: bytes, *, rewritten: bool) -> bytes:
     """A server's ErrorResponse or NoticeResponse without sealed bytes; positions in a rewritten text are dropped."""
     sealed = b"xe1" in raw or b"xE1" in raw or b"341" in raw

@@ -23,8 +23,8 @@ from typing import Final
 from proxy.errors import ProtocolViolation, Refused
 from proxy.session.conversation import Conversation, Copy, Expectation
 from proxy.session.frontend import Frontend
+from proxy.session.plans import Analysis
 from proxy.session.references import Resolved
-from proxy.session.shared import Analysis
 from proxy.sql.plan import Plan
 from proxy.wire import messages
 from proxy.wire.frames import Frame, Head, Item, Run

@@ -19,6 +19,7 @@ from proxy.sql.conversions import type_of_name
 from proxy.sql.expressions import analyse_expression
 from proxy.sql.flow import Row, Sealed, Slot
 from proxy.sql.meeting import assign
+from proxy.sql.refusals import search_hint
 from proxy.sql.scopes import Scope, scope_of_relation
 from proxy.sql.survey import Tree, children_of
 from proxy.sql.task import Task, place
@@ -168,6 +169,8 @@ class Table:
 def define_column(table: Table, node: Tree) -> None:
     """One column of CREATE TABLE or ADD COLUMN: gives it the physical type, without looking at its constraints."""
     name = node.colname
+    if node.typeName is not None:
+        table.task.refuse_row_types(table.task.mentions(node.typeName))
     kind = None if node.typeName is None else type_of_name(node.typeName)
     column = table.policy.get(name) or table.sealed.get(name)
     if column is None or node.typeName is None:
@@ -259,7 +262,7 @@ def require_equality(column: SealedColumn, what: str, location: int | None = Non
     if column.scheme is Scheme.RANDOM:
         raise Refused(
             f'column "{column.name}" is sealed with search: none and cannot be part of {what}',
-            hint=f'set "search: equality" for it in columns.yaml and run: {column.command("reseal")}',
+            hint=search_hint(column, Scheme.EQUALITY),
             position=place(location),
         )
 
@@ -411,7 +414,7 @@ def partition_by(table: Table, node: Tree) -> None:
             if node.strategy == strategy.PARTITION_STRATEGY_RANGE and column.scheme is not Scheme.ORDER:
                 raise Refused(
                     f'column "{column.name}" is sealed with search: equality and cannot be partitioned by range',
-                    hint=f'set "search: order" for it in columns.yaml and run: {column.command("reseal")}',
+                    hint=search_hint(column, Scheme.ORDER),
                     position=place(element.location),
                 )
             if element.collation is not None:

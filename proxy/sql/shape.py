@@ -45,6 +45,8 @@ _COMPARING: Final = frozenset(
         _Kind.AEXPR_NOT_BETWEEN_SYM,
     }
 )
+_OPERATORS: Final = [[name] for name in "= <> < <= > >= + - * / % ||".split()]
+"""As PostgreSQL's parser writes them. Not `~~`: it is LIKE, whose pattern the analysis reads."""
 _SELECT: Final = (
     "targetList fromClause whereClause havingClause valuesLists limitOffset limitCount withClause larg rarg"
 )
@@ -183,7 +185,9 @@ def _free_constants(root: Any) -> Iterator[ast.A_Const]:
 
 def _is_open(node: ast.Node) -> bool:
     if isinstance(node, ast.A_Expr):
-        return node.kind in _COMPARING
+        return node.kind in _COMPARING and (
+            node.kind is not _Kind.AEXPR_OP or [part.sval for part in node.name or ()] in _OPERATORS
+        )
     if isinstance(node, ast.TypeCast):
         try:
             kind = None if node.typeName is None else type_of_name(node.typeName)

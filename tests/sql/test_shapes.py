@@ -96,6 +96,7 @@ TEMPLATES = [
     "update customers set email = {0}, points = - {1} where phone in ({0}, {0}) and name <> {0} returning *",
     "select coalesce(email, {0}), case when id = {1} then {0} else email end from customers where nick >= {0}::text",
     "select nick from customers where nick like {0} or name like {0} order by {1}",
+    "select nick from customers where nick ~~ {0} and not nick operator(pg_catalog.~~) {0}",
     "select lower({0}), email from customers where email = any({0}) or points between {1} and {1}",
     "with v (e, i) as (values ({0}, {1})) select email from customers join v on email = v.e and id = v.i",
     "select set_config({0}, {0}, false), query_to_xml({0}, true, true, '')",

@@ -110,7 +110,8 @@ class ReplicationFrontend(Frontend):
                 c.send(Kind.REPLICATION, item.raw, Expectation())
                 return True
             if self._is_physical:
-                self.refuse("Q", Refused("cannot execute SQL commands in WAL sender for physical replication"))
+                message = "cannot execute SQL commands in WAL sender for physical replication"
+                self.refuse("Q", Refused(message, sqlstate="0A000"))
                 return True
         return super().handle(item)
 

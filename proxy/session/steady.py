@@ -269,10 +269,11 @@ class Steady:
             mold = self._queried(shape, basis)
         else:
             raise _Unlike
+        sent = data
+        if mold.parts:
+            sent = messages.build_query(c.planner.encode(rewriting.join([_spliced(mold, tokens)])))
         self._round = _Round(mold, described=False)
-        if not mold.parts:
-            return data
-        return messages.build_query(c.planner.encode(rewriting.join([_spliced(mold, tokens)])))
+        return sent
 
     def _queried(self, owner: Shape | Analysis, basis: Basis) -> Mold:
         c = self._c

@@ -172,6 +172,54 @@ INSERT INTO notes (id, body) SELECT DISTINCT 900, v.e FROM (VALUES ('wistful'), 
 --! error 42883
 SELECT c.id FROM customers c, (SELECT '100' AS b) v WHERE c.balance = v.b;
 
+--# Texts that differ in their literals
+--! same
+SELECT id, full_name FROM customers WHERE full_name ~~ 'Ann Okonkwo';
+--! same
+SELECT id, full_name FROM customers WHERE full_name ~~ 'Bo Yıldırım';
+--! same
+SELECT id, full_name FROM customers WHERE full_name ~~ 'Ann%';
+--! same
+SELECT id, full_name FROM customers WHERE full_name ~~ 'Bo%';
+--! same
+SELECT id FROM customers WHERE full_name LIKE 'Ann Okonkwo' AND points >= 0;
+--! same
+SELECT id FROM customers WHERE full_name LIKE 'Bo Yıldırım' AND points >= 1;
+--! same
+SELECT id FROM customers WHERE full_name LIKE 'Ann%' AND points >= 2;
+--! same
+SELECT id FROM customers WHERE status = ANY ('{vip}') AND points > 1;
+--! same
+SELECT id FROM customers WHERE status = ANY ('{new,vip}') AND points > 2;
+--! same
+SELECT id FROM customers WHERE status = ANY ('{NULL}') AND points > 3;
+--! same
+SELECT id, balance FROM customers WHERE points > 1 ORDER BY 2, 1;
+--! same
+SELECT id, balance FROM customers WHERE points > 2 ORDER BY 1, 2;
+--! same
+SELECT id, balance FROM customers WHERE points > 3 ORDER BY 2, 1;
+--! error 22P02
+SELECT id FROM customers WHERE balance = 'none' AND points > 4;
+--! error 22P02
+SELECT id FROM customers WHERE balance = 'some' AND points > 5;
+--! same
+SELECT id FROM customers WHERE balance = '100' AND points > 5;
+--! error 22P02
+SELECT id FROM customers WHERE balance = 'most' AND points > 6;
+--! same
+SELECT id, coalesce(balance, 1.5) FROM customers WHERE points > 1;
+--! same
+SELECT id, coalesce(balance, 2.5) FROM customers WHERE points > 2;
+--! same
+SELECT id, coalesce(balance, 3.555) FROM customers WHERE points > 3;
+--! same
+SELECT id FROM customers WHERE email = 'ann.okonkwo1@quvex.example' OR region = 'DE/0';
+--! same
+SELECT id FROM customers WHERE email = 'bo.yldrm9@quvex.example' OR region = 'FR/0';
+--! same
+SELECT id FROM customers WHERE email = '' OR region = 'it''s';
+
 --# Names of WITH
 --! same
 WITH customers AS (SELECT id, email FROM customers WHERE status = 'vip') SELECT email FROM customers WHERE email <> 'ann.okonkwo1@quvex.example';
@@ -283,6 +331,13 @@ SELECT id FROM customers WHERE $1::text IS NULL OR email = $1;
 --! same
 --$ ? 250000.0
 SELECT id FROM cards WHERE limit_cents IN ($1, 1.5);
+--! same
+--$ ? NULL
+SELECT id, greatest(balance, $1) FROM customers;
+--! same
+--$ numeric 100
+--$ numeric NULL
+SELECT id, greatest(balance, $1, $2), least($1, balance) FROM customers;
 --! refused types may differ
 --$ ? 5
 SELECT id FROM customers WHERE balance = $1 OR points = $1;

@@ -16,7 +16,7 @@ from proxy.session import rewriting
 from proxy.session.conversation import Conversation, Copy, Expectation, Portal
 from proxy.session.copying import CopyTransform
 from proxy.session.explaining import blanked
-from proxy.session.refusals import POISON_SQLSTATE, SYNTAX_ERROR, plan_changed, redact, refusal
+from proxy.session.refusals import POISON_SQLSTATE, SYNTAX_ERROR, plan_changed, redact, refusal, too_large
 from proxy.session.values import BYTEA_ARRAY_OID, Convert, opening_function, opens_elements
 from proxy.sql.plan import Plan
 from proxy.wire import messages
@@ -280,7 +280,7 @@ class Backend:
         if item.type not in b"Dd" or head is None or head[1].injection is not None:
             raise ProtocolViolation("invalid message length")
         self._c.replies.answer(item.type)
-        self._fail(Refused(f"a message of {item.size} bytes is too large to be opened", sqlstate="54000"))
+        self._fail(too_large(f"a row of {item.size} bytes"))
 
     # -- results -------------------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from proxy.session.values import Convert, Sealers
 from proxy.sql.plan import Plan
 from proxy.wire import messages
 from proxy.wire.codecs import Settings
-from proxy.wire.frames import MAX_MESSAGE, Splitter
+from proxy.wire.frames import BIG, MAX_MESSAGE, Splitter
 from proxy.wire.replies import ENDED_BY_READY, Kind, Replies
 
 LiteralKeys = tuple[tuple[SealedColumn, int], ...]
@@ -53,6 +53,10 @@ class Prepared:
     """Under which its literals were sealed, which are in the text that the server has."""
     links: tuple[Link, ...] = ()
     """An EXECUTE that Parse has made: what its arguments were sealed for."""
+    turn: int = 0
+    """The planner's when it was sent."""
+    sent: str = ""
+    """Made by Parse: the text that the server has."""
 
     @property
     def parameter_count(self) -> int:
@@ -137,6 +141,12 @@ class Expectation:
         self.completions = []
 
 
+def sealed_bound(bound: int) -> int:
+    """What a message from the server may weigh, in bytes, where one from the client may weigh `bound`: a value that
+    could be stored can be read again, also in hexadecimal."""
+    return 2 * bound + BIG
+
+
 class Copy(enum.Enum):
     """Where the session stands with COPY."""
 
@@ -152,7 +162,10 @@ class Copy(enum.Enum):
 class Conversation:
     """Both directions' state. See `Session` for how it is driven."""
 
-    def __init__(self, planner: Planner, sealers: Sealers, client: Splitter, server: Splitter) -> None:
+    def __init__(
+        self, planner: Planner, sealers: Sealers, client: Splitter, server: Splitter, *, max_row: int = MAX_MESSAGE
+    ) -> None:
+        self._max_row = max_row
         self.planner = planner
         self.held = Held()
         self._sealers = sealers
@@ -198,7 +211,8 @@ class Conversation:
         plan = expectation.plan
         if plan is None or plan.copy is None:
             return False
-        expectation.copy = CopyTransform(plan.copy, self.settings, self.sealers, max_row=MAX_MESSAGE)
+        max_row = self._max_row if plan.copy.is_from else sealed_bound(self._max_row)
+        expectation.copy = CopyTransform(plan.copy, self.settings, self.sealers, max_row=max_row)
         return True
 
     def send(self, kind: Kind, raw: bytes, expectation: Expectation) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from proxy.errors import ProtocolViolation, Refused
 from proxy.session.conversation import Conversation, Copy
+from proxy.session.refusals import too_large
 from proxy.wire import messages
 from proxy.wire.frames import HEADER, Frame, Head, Oversized
 from proxy.wire.replies import Kind
@@ -16,7 +17,7 @@ def pass_copy_data(c: Conversation, kind: str, item: Frame | Head | Oversized) -
     if kind not in "dcf":
         raise ProtocolViolation(f"unexpected message type 0x{item.type:02X} during COPY from stdin")
     if isinstance(item, Oversized):
-        c.fail_copy(Refused(f"a message of {item.size} bytes is too large", sqlstate="54000"))
+        c.fail_copy(too_large(f"a message of {item.size} bytes"))
         return True
     head = c.replies.head
     transform = None if head is None else head[1].copy

@@ -8,11 +8,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from proxy.config import SealedColumn
+from proxy.errors import InvalidValue
 from proxy.pgtypes import SqlType
+from proxy.session.refusals import too_large
 from proxy.session.values import BINARY_FORMAT, TEXT_FORMAT, Convert, Sealers, opening_function, sealing_function
 from proxy.sql.plan import CopyFormat, CopyPlan, Opening, Sealing, Use
 from proxy.wire.codecs import Settings, bytea_hex
 from proxy.wire.copy import CopyFields, CopyOptions, CopyReader, CopyWriter, RawRow
+
+_TOO_LONG = "54000"  # program_limit_exceeded
 
 
 class CopyTransform:
@@ -38,6 +42,7 @@ class CopyTransform:
         self._reader = CopyReader(options, max_row=max_row)
         self._writer = CopyWriter(options)
         self._header_due = plan.header and plan.format is not CopyFormat.BINARY
+        self._max_row = max_row
         self._started = False
         self._ended = False
         make = self._sealing if plan.is_from else self._opening
@@ -62,7 +67,13 @@ class CopyTransform:
 
     def feed(self, data: bytes) -> bytes:
         """CopyData in, CopyData out; empty while no row is complete."""
-        return self._write(self._reader.feed(data))
+        try:
+            rows = self._reader.feed(data)
+        except InvalidValue as error:
+            if error.sqlstate == _TOO_LONG:
+                raise too_large(f"a row of more than {self._max_row} bytes") from None
+            raise
+        return self._write(rows)
 
     def finish(self) -> bytes:
         """CopyDone: what was held back."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
-from proxy.config import Scheme
+from proxy.config import DatabasePolicy, Scheme
 from proxy.errors import Refused
-from proxy.pgtypes import BYTEA_OID
+from proxy.pgtypes import BYTEA_OID, FIRST_NORMAL_OID
 from proxy.session.conversation import LiteralKeys, Portal, Prepared
 from proxy.session.names import Change
 from proxy.session.values import (
@@ -18,11 +19,13 @@ from proxy.session.values import (
     literal_function,
     sealing_function,
 )
-from proxy.sql.plan import TEXT, Plan, Sealing, ServerParam
+from proxy.sql.plan import TEXT, Effect, Plan, Sealing, ServerParam
 from proxy.wire.codecs import Settings
+from proxy.wire.frames import HEADER
 from proxy.wire.messages import Bind, spread_formats
 
 AnyChange = Change[Prepared] | Change[Portal]
+_SET_CONFIG_OID: Final = 2078
 
 
 def splice(plan: Plan, settings: Settings, sealers: Sealers) -> str | None:
@@ -57,6 +60,17 @@ def join(pieces: Sequence[str]) -> str:
 
 def is_copy(plan: Plan) -> bool:
     return plan.copy is not None or plan.tag == "COPY"
+
+
+def effects_of_call(raw: bytes, policy: DatabasePolicy) -> Effect:
+    """What a FunctionCall may change. It names the function by OID and its arguments are not sealed, so it must not be
+    a declared one. Raises Refused."""
+    oid = int.from_bytes(raw[HEADER : HEADER + 4], "big")
+    if oid < FIRST_NORMAL_OID and oid != _SET_CONFIG_OID:
+        return Effect.NONE
+    if policy.functions:
+        raise Refused("FunctionCall cannot be used where columns.yaml declares functions", hint="call it in a SELECT")
+    return Effect.CATALOG | Effect.SETTINGS
 
 
 def server_type(sealing: Sealing) -> int:

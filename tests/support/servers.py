@@ -205,7 +205,7 @@ def start(directory: Path, bin_dir: Path, version: int, settings: Mapping[str, s
         conf.writelines(f"{name} = '{value}'\n" for name, value in wanted.items())
 
     for attempt in range(START_ATTEMPTS):
-        port = _free_port()
+        port = free_port()
         server = _describe(directory, bin_dir, version, port)
         try:
             _run(bin_dir, "pg_ctl", "-w", "-D", str(data), "-l", str(server.log_path), "-o", f"-p {port}", "start")
@@ -226,7 +226,7 @@ def start(directory: Path, bin_dir: Path, version: int, settings: Mapping[str, s
 def restarted(data: Path, version: int) -> Iterator[Server]:
     """The server of a data directory that another program left behind, on a Unix socket only."""
     bin_dir = POSTGRES_VERSIONS[version]
-    server = Server(version, str(data), _free_port(), "postgres", None, data, data / "log", bin_dir)
+    server = Server(version, str(data), free_port(), "postgres", None, data, data / "log", bin_dir)
     options = f"-p {server.port} -k {data} -h ''"
     _run(bin_dir, "pg_ctl", "-w", "-D", str(data), "-l", str(server.log_path), "-o", options, "start")
     try:
@@ -255,7 +255,8 @@ def _run(bin_dir: Path, command: str, *arguments: str) -> None:
         raise OSError(f"{command} failed with {error.returncode}") from error
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody had a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -250,8 +250,13 @@ class Catalog:
 
     @cached_property
     def temporary(self) -> frozenset[tuple[int, str]]:
-        """(OID, name) of the temporary relations: with some, the snapshot is one session's and must not be shared."""
+        """(OID, name) of the temporary relations."""
         return frozenset((relation.oid, relation.name) for relation in self if relation.is_temporary)
+
+    @property
+    def has_temporary(self) -> bool:
+        """True: the snapshot holds temporary relations, so it belongs to one session and must not be shared."""
+        return bool(self.temporary)
 
     def resolve(self, schema: str | None, name: str, path: SearchPath) -> Relation | None:
         """The relation that PostgreSQL finds under this name; None: it does not exist."""

@@ -19,6 +19,8 @@ ROWS: Final = {
     1: "bench.passthrough",
     2: "bench.sealed",
     5: "bench.analysis",
+    6: "bench.memory",
+    7: "bench.workers",
 }
 """Number of a row -> the module whose `measure(bench)` measures it."""
 

@@ -41,6 +41,8 @@ from proxy.wire.replies import Kind
 
 CLIENT_SWIFT: Final = "BDESQ"
 SERVER_SWIFT: Final = "2TnDCZ"
+SWIFT_BYTES: Final = 32 * 1024
+"""A result above that comes in several pieces."""
 _DESCRIBE: Final = messages.build_describe(messages.Target(b"P", b""))
 _EXECUTE: Final = messages.build_execute(b"")
 _TAILS: Final = {b"BES": _EXECUTE + messages.SYNC, b"BDES": _DESCRIBE + _EXECUTE + messages.SYNC}
@@ -111,8 +113,9 @@ class Steady:
         self._molds: dict[int, Mold] = {}
         """By the id() of their owners, which they keep alive."""
         self._round: _Round | None = None
-        conversation.client.set_swift(CLIENT_SWIFT)
-        conversation.server.set_swift(SERVER_SWIFT)
+        self._calm = False
+        conversation.client.set_swift(CLIENT_SWIFT, most=SWIFT_BYTES)
+        conversation.server.set_swift(SERVER_SWIFT, most=SWIFT_BYTES)
 
     @property
     def busy(self) -> bool:
@@ -122,16 +125,7 @@ class Steady:
     def client(self, data: bytes) -> bytes | None:
         """What the server gets for `data`, where that is a round; None: it is for `Frontend`."""
         c = self._c
-        if (
-            self._round is not None
-            or c.replies
-            or not c.batch_empty
-            or c.status == b"E"
-            or c.copy is not Copy.NONE
-            or c.discarding
-            or c.muted
-            or not self._frontend.at_rest
-        ):
+        if self._round is not None or not (self._calm or self._is_calm()):
             return None
         kinds = c.client.swift(data)
         basis = c.planner.standing()
@@ -143,6 +137,20 @@ class Steady:
             return None
         c.batch += 1
         return sent
+
+    def _is_calm(self) -> bool:
+        """Everything that was asked has been answered, and nothing is under way."""
+        c = self._c
+        self._calm = (
+            not c.replies
+            and c.batch_empty
+            and c.status != b"E"
+            and c.copy is Copy.NONE
+            and not c.discarding
+            and not c.muted
+            and self._frontend.at_rest
+        )
+        return self._calm
 
     def server(self, data: bytes) -> bytes | None:
         """What the client gets for `data`, where that is the whole answer to the round; None: it is for `Backend`."""
@@ -161,6 +169,7 @@ class Steady:
             return None
         self._round = None
         c.status = status
+        self._calm = status != b"E"
         if asked.mold.execution is None:
             c.statements.forget(b"")
             c.portals.forget(b"")
@@ -172,8 +181,10 @@ class Steady:
         return told
 
     def unfold(self) -> None:
-        """The round under way becomes the messages that it consists of: their answers are for `Backend`."""
+        """The long way is taken: the round under way becomes the messages that it consists of, and their answers are
+        for `Backend`."""
         asked, c = self._round, self._c
+        self._calm = False
         if asked is None:
             return
         self._round = None
@@ -322,9 +333,10 @@ class Steady:
         if mold.plan.results is None:
             return data
         for _ in range(rows):
-            size = 1 + _INT32.unpack_from(data, at + 1)[0]
-            parts.append(self._row(mold, data[at : at + size]))
-            at += size
+            openers = mold.openers
+            if openers is None:
+                openers = mold.openers = self._openers(mold, _UINT16.unpack_from(data, at + HEADER)[0])
+            at = _open_row(openers, data, at, parts)
         parts.append(data[at:])
         return b"".join(parts)
 
@@ -336,18 +348,6 @@ class Steady:
             mold.description, mold.shown, mold.openers = raw, shown, None
             mold.formats = tuple(column.format for column in messages.parse_row_description(raw))
         return mold.shown
-
-    def _row(self, mold: Mold, raw: bytes) -> bytes:
-        values = messages.parse_data_row(raw)
-        openers = mold.openers
-        if openers is None:
-            openers = mold.openers = self._openers(mold, len(values))
-        if len(openers) != len(values):
-            raise _Unlike
-        for at, opener in enumerate(openers):
-            if opener is not None and (value := values[at]) is not None:
-                values[at] = opener(value)
-        return messages.build_data_row(values)
 
     def _openers(self, mold: Mold, count: int) -> list[Convert | None]:
         c, results = self._c, mold.plan.results or ()
@@ -362,9 +362,10 @@ class Steady:
 
 
 def _is_simple(plan: Plan) -> bool:
-    """True: executing it changes nothing that a session remembers, and its rows are rows."""
+    """True: executing it changes nothing that a session remembers, its rows are rows, and each parameter is a value."""
     return (
         not plan.effects & ~Effect.TRANSACTION
+        and not any(param.more or param.absorbed for param in plan.params or ())
         and plan.copy is None
         and plan.executes is None
         and plan.prepares is None
@@ -413,6 +414,40 @@ def _sealed(mold: Execution, params: list[tuple[int, Convert | None]], values: l
         parts.append(value)
     parts.append(mold.tail)
     return messages.message(b"B", *parts)
+
+
+def _open_row(openers: list[Convert | None], data: bytes, at: int, parts: list[bytes]) -> int:
+    """The DataRow at `at`, opened and appended to `parts`; the place behind it. Raises _Unlike, Refused."""
+    unpack = _INT32.unpack_from
+    end: int = at + 1 + unpack(data, at + 1)[0]
+    begin = at + HEADER
+    at = begin + 2
+    if at > end or _UINT16.unpack_from(data, begin)[0] != len(openers):
+        raise _Unlike
+    row: list[bytes] = []
+    for opener in openers:
+        if at + 4 > end:
+            raise _Unlike
+        (size,) = unpack(data, at)
+        at += 4
+        if size == -1:
+            continue
+        if size < 0 or at + size > end:
+            raise _Unlike
+        if opener is not None:
+            row.append(data[begin : at - 4])
+            value = opener(data[at : at + size])
+            row.append(_INT32.pack(len(value)))
+            row.append(value)
+            begin = at + size
+        at += size
+    if at != end:
+        raise _Unlike
+    row.append(data[begin:end])
+    body = b"".join(row)
+    parts.append(b"D" + _INT32.pack(len(body) + 4))
+    parts.append(body)
+    return end
 
 
 def _spliced(mold: Mold, tokens: Sequence[str]) -> str:

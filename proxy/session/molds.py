@@ -64,7 +64,7 @@ class Execution:
 
 
 def is_simple(plan: Plan) -> bool:
-    """True: executing it changes nothing that a session remembers, and its rows are rows."""
+    """True: executing it changes nothing that a session remembers, its rows are rows, and each parameter is a value."""
     return (
         not plan.effects & ~Effect.TRANSACTION
         and plan.copy is None

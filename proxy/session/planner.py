@@ -168,7 +168,7 @@ class Planner:
                     self._shared.systems[self._version] = load_system(text)
                 case Wanted.CATALOG:
                     catalog = load_catalog(text, self._shared.systems[self._version])
-                    private = self._catalog_changed or bool(catalog.temporary)
+                    private = self._catalog_changed or catalog.has_temporary
                     self._own = self.database.take(catalog, epoch=epoch, publish=not private)
                     self._catalog_stale = False
                 case Wanted.SESSION:

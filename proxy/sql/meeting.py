@@ -333,7 +333,11 @@ def assign(ctx: Context, flow: Flow, target: Flow, name: str, position: int | No
     elif isinstance(flow, Open) and not flow.is_array:
         if flow.type is not None and not ctx.is_stored and not assignable(flow.type, column.type):
             raise refusals.not_assignable(name, column.type, flow.type, position)
-        seal(ctx, flow, column, Use.ASSIGN, "stored", position)
+        # others may read the column too: what becomes of it is known at the end
+        is_carried = flow.is_shared and not flow.casts and column.type.family is not Family.CHAR
+        seal(ctx, flow, column, Use.CARRY if is_carried else Use.ASSIGN, "stored", position)
+        if is_carried:
+            used(current(flow, position), Uses.STORED, column)
     elif isinstance(flow, Open) and column.type.is_array and not ctx.is_stored:
         _store_array(ctx, flow, column, name, position)
     else:

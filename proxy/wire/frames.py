@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from functools import cache
 from typing import Final, NamedTuple
 
 from proxy.errors import ProtocolViolation
@@ -109,6 +110,13 @@ Item = Run | Frame | Head | Oversized
 _LENGTH: Final = struct.Struct("!i")
 
 
+@cache
+def _table(lengths: tuple[tuple[str, tuple[int, int]], ...]) -> tuple[tuple[int, int] | None, ...]:
+    """By type; one for all connections."""
+    known = {ord(kind): bounds for kind, bounds in lengths}
+    return tuple(known.get(kind) for kind in range(256))
+
+
 class Splitter:
     """One direction of one connection.
 
@@ -117,7 +125,7 @@ class Splitter:
     """
 
     def __init__(self, lengths: Lengths, *, side: str, heads: str = "", max_message: int = MAX_MESSAGE) -> None:
-        self._lengths: list[tuple[int, int] | None] = [lengths.get(chr(kind)) for kind in range(256)]
+        self._lengths = _table(tuple(lengths.items()))
         self._side = side
         self._heads = frozenset(heads.encode())
         self._max = max_message

@@ -243,15 +243,15 @@ MEETING: Final[tuple[Mutant, ...]] = (
     Mutant(
         "a stored literal is sealed",
         _M,
-        '        seal(ctx, flow, column, Use.ASSIGN, "stored", position)\n    elif',
-        "        pass\n    elif",
+        '        seal(ctx, flow, column, Use.CARRY if is_carried else Use.ASSIGN, "stored", position)\n',
+        "",
         "changes",
     ),
     Mutant(
         "a stored literal keeps the column's modifier",
         _M,
-        '        seal(ctx, flow, column, Use.ASSIGN, "stored", position)\n    elif',
-        '        seal(ctx, flow, column, Use.COMPARE, "stored", position)\n    elif',
+        '        seal(ctx, flow, column, Use.CARRY if is_carried else Use.ASSIGN, "stored", position)\n',
+        '        seal(ctx, flow, column, Use.COMPARE, "stored", position)\n',
         "changes",
     ),
     Mutant(

@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test oracle clients bench native asan lint format clean
+.PHONY: demo test oracle mutation clients bench native asan lint format clean
 
 demo: $(STAMP)
 	$(BIN)/sealwire demo $(ARGS)
@@ -15,6 +15,10 @@ test: $(STAMP)
 # Every statement of the corpora on a plain database and through the proxy on a sealed one: minutes, not seconds.
 oracle: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m oracle $(ARGS)
+
+# Every rule of the analysis broken on its own: each must turn the oracle red. See docs/testing.md.
+mutation: $(STAMP)
+	$(BIN)/python -m tests.mutation $(ARGS)
 
 # Programs in other languages, through the proxy: see docs/clients.md. What has no toolchain here is skipped.
 clients: $(STAMP)

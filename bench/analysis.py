@@ -5,6 +5,7 @@ Every figure is the median of many runs of CPU time, of this process alone, with
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import tempfile
 import time
@@ -99,14 +100,19 @@ def _figures(keyring: Keyring) -> list[tuple[str, float, float | None]]:
         return found.plan
 
     with_params, with_literals = _TYPICAL.format("$1", "$2"), _TYPICAL.format("'a@example.com'", "10")
+    others = (_TYPICAL.format(f"'user{n}@example.com'", n) for n in itertools.count())
+    for _ in range(2):
+        snapshot.plans.plan(next(others), (), path)
     large = bulk(_ROWS)
     plan = planned(large)
 
     figures: list[tuple[str, float, float | None]] = [
         ("typical statement, 2 parameters: cold", microseconds(lambda: planned(with_params), 101), 2000),
         ("typical statement, 2 literals: cold", microseconds(lambda: planned(with_literals), 101), 2000),
-        ("typical statement: from the cache by text",
-         microseconds(lambda: snapshot.plan(with_params, (), path), 51, each=1000), 5),
+        ("typical statement: by text, kept",
+         microseconds(lambda: snapshot.plans.plan(with_params, (), path), 51, each=1000), 5),
+        ("typical statement: by shape, kept, other literals each time",
+         microseconds(lambda: snapshot.plans.plan(next(others), (), path), 51, each=100), 40),
         (f"INSERT of {_ROWS} x 3 literals: analysis, per literal",
          microseconds(lambda: planned(large), 7) / _ROWS / 3, 60),
         (f"INSERT of {_ROWS // 10} x 3 literals: analysis, per literal",

@@ -96,6 +96,8 @@ ALIASES: Final = {
 
 BYTEA_OID: Final = 17
 UNKNOWN_OID: Final = 705
+RECORD_OID: Final = 2249
+FIRST_NORMAL_OID: Final = 16384  # from here on OIDs are those of objects that a database's users have made
 MAX_CHAR_LENGTH: Final = 10_485_760  # MaxAttrSize: the n of varchar(n) and char(n)
 MAX_NUMERIC_PRECISION: Final = 1000
 _VARHDRSZ: Final = 4

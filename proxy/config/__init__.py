@@ -7,11 +7,15 @@
 from proxy.config.model import (
     DEFAULT_KEYSET,
     PROVIDERS,
+    Auth,
+    AuthMode,
     Config,
     DatabasePolicy,
     DeclaredFunction,
     Keys,
+    Limits,
     Listen,
+    Negotiation,
     Policy,
     Scheme,
     SealedColumn,
@@ -19,17 +23,21 @@ from proxy.config.model import (
     Upstream,
     UpstreamTlsMode,
 )
-from proxy.config.policy import load_policy
+from proxy.config.policy import load_policy, unsupported_search
 from proxy.config.process import load_config
 
 __all__ = [
     "DEFAULT_KEYSET",
     "PROVIDERS",
+    "Auth",
+    "AuthMode",
     "Config",
     "DatabasePolicy",
     "DeclaredFunction",
     "Keys",
+    "Limits",
     "Listen",
+    "Negotiation",
     "Policy",
     "Scheme",
     "SealedColumn",
@@ -38,4 +46,5 @@ __all__ = [
     "UpstreamTlsMode",
     "load_config",
     "load_policy",
+    "unsupported_search",
 ]

@@ -136,6 +136,9 @@ class Policy:
 
 TlsMode = Literal["disable", "prefer", "require"]
 UpstreamTlsMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
+Negotiation = Literal["postgres", "direct"]
+"""How TLS begins: after SSLRequest, or at once (servers from 17 on)."""
+AuthMode = Literal["relay", "scram"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,8 @@ class Listen:
     tls: TlsMode = "disable"
     cert: Path | None = None
     key: Path | None = None
+    client_ca: Path | None = None
+    """Clients must show a certificate that this authority has signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +160,33 @@ class Upstream:
     port: int = 5432
     tls: UpstreamTlsMode = "prefer"
     ca: Path | None = None
+    cert: Path | None = None
+    """The proxy's own client certificate, shown to a server that asks for one."""
+    key: Path | None = None
+    negotiation: Negotiation = "postgres"
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """How clients whom the server asks for SCRAM-SHA-256 are authenticated."""
+
+    mode: AuthMode = "relay"
+    """relay: the exchange passes through. scram: the proxy takes part in it, with verifiers that it looks up."""
+    user: str | None = None
+    """Who looks them up; always there with mode scram."""
+    password: str | None = field(default=None, repr=False)
+    password_file: Path | None = None
+    database: str = "postgres"
+    query: str = "SELECT rolpassword FROM pg_catalog.pg_authid WHERE rolname = $1"
+    """Gives one row with the verifier of the role $1, or none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one message may weigh."""
+
+    sealed_value: int = 64
+    """Megabytes (MiB): the largest message, and so the largest value in it, that is sealed or opened."""
 
 
 DEFAULT_KEYSET: Final = "default"
@@ -194,6 +226,8 @@ class Config:
     workers: int = 1
     keysets: Mapping[str, Keys] = field(default_factory=lambda: MappingProxyType({}))
     """Name -> keys of their own, for the columns whose entries name it."""
+    auth: Auth = Auth()
+    limits: Limits = Limits()
 
     @property
     def all_keys(self) -> Mapping[str, Keys]:

@@ -133,7 +133,7 @@ def _column(
     scheme = Scheme.RANDOM
     if "search" in attributes:
         scheme = _SEARCHES[attributes["search"].choice(_SEARCHES)]
-        if (reason := _unsupported(kind, scheme)) is not None:
+        if (reason := unsupported_search(kind, scheme)) is not None:
             raise attributes["search"].error(reason)
     identity = _identity(attributes.get("id"), f"{schema}.{table}.{column}")
     domain = identity
@@ -157,7 +157,7 @@ def _column(
     return sealed, identity, attributes.get("id", entry)
 
 
-def _unsupported(kind: SqlType, scheme: Scheme) -> str | None:
+def unsupported_search(kind: SqlType, scheme: Scheme) -> str | None:
     """Why values of `kind` cannot be sealed under `scheme`; None: they can."""
     if scheme is Scheme.RANDOM:
         return None

@@ -15,13 +15,28 @@ from typing import Final, cast, get_args
 
 import yaml
 
-from proxy.config.model import DEFAULT_KEYSET, PROVIDERS, Config, Keys, Listen, TlsMode, Upstream, UpstreamTlsMode
+from proxy.config.model import (
+    DEFAULT_KEYSET,
+    PROVIDERS,
+    Auth,
+    AuthMode,
+    Config,
+    Keys,
+    Limits,
+    Listen,
+    Negotiation,
+    TlsMode,
+    Upstream,
+    UpstreamTlsMode,
+)
 from proxy.config.nodes import Entry, read_document, require_known, suggestion
 from proxy.errors import ConfigError
 
 _PREFIX: Final = "SEALWIRE_"
 _MAX_PORT: Final = 65535
 _KEYSET_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+_OPTIONAL_TLS: Final = ("disable", "prefer")
+_MAX_MEGABYTES: Final = 1023  # PostgreSQL's own bound for a message
 _MAX_WORKERS: Final = 1024  # far above any machine's use; catches a port number in the wrong place
 
 
@@ -53,11 +68,40 @@ def _workers(entry: Entry) -> int:
     return entry.integer(1, _MAX_WORKERS)
 
 
+def _negotiation(entry: Entry) -> str:
+    return entry.choice(get_args(Negotiation))
+
+
+def _auth_mode(entry: Entry) -> str:
+    return entry.choice(get_args(AuthMode))
+
+
+def _megabytes(entry: Entry) -> int:
+    return entry.integer(1, _MAX_MEGABYTES)
+
+
 _Reader = Callable[[Entry], object]
 _SECTIONS: Final[Mapping[str, Mapping[str, _Reader]]] = {
-    "listen": {"host": _text, "port": _port, "tls": _listen_tls, "cert": _path, "key": _path},
-    "upstream": {"host": _text, "port": _port, "tls": _upstream_tls, "ca": _path},
+    "listen": {"host": _text, "port": _port, "tls": _listen_tls, "cert": _path, "key": _path, "client_ca": _path},
+    "upstream": {
+        "host": _text,
+        "port": _port,
+        "tls": _upstream_tls,
+        "ca": _path,
+        "cert": _path,
+        "key": _path,
+        "negotiation": _negotiation,
+    },
     "keys": {"keyring": _path, "provider": _provider, "master_key": _text},
+    "auth": {
+        "mode": _auth_mode,
+        "user": _text,
+        "password": _text,
+        "password_file": _path,
+        "database": _text,
+        "query": _text,
+    },
+    "limits": {"sealed_value": _megabytes},
 }
 _KEYSETS: Final = "keysets"
 DEFAULT_VARIABLE: Final = "SEALWIRE_MASTER_KEY"
@@ -90,6 +134,8 @@ def load_config(path: Path, environ: Mapping[str, str]) -> Config:
         columns=cast("Path", rest.get("columns", path.parent / "columns.yaml")),
         workers=cast("int", rest.get("workers", 1)),
         keysets=_keysets(top.get(_KEYSETS), path, found["keys"]),
+        auth=Auth(**_values(found["auth"], _SECTIONS["auth"])),  # type: ignore[arg-type]
+        limits=Limits(**_values(found["limits"], _SECTIONS["limits"])),  # type: ignore[arg-type]
     )
 
 
@@ -169,17 +215,45 @@ def _require_known_variables(environ: Mapping[str, str]) -> None:
 def _require_files(found: Mapping[str, Mapping[str, Entry]]) -> None:
     """TLS modes name the files they need, and these exist: better said here, with a line, than at the first client."""
     listen = found["listen"]
-    if "tls" in listen and _listen_tls(listen["tls"]) != "disable":
+    serves_tls = "tls" in listen and _listen_tls(listen["tls"]) != "disable"
+    if serves_tls:
         for needed in ("cert", "key"):
             if needed not in listen:
                 raise listen["tls"].error(f"needs listen.{needed}")
             _require_file(listen[needed])
-    upstream = found["upstream"]
-    mode = _upstream_tls(upstream["tls"]) if "tls" in upstream else None
+    if "client_ca" in listen:
+        if not serves_tls or _listen_tls(listen["tls"]) != "require":
+            raise listen["client_ca"].error("needs listen.tls: require, or clients could come without a certificate")
+        _require_file(listen["client_ca"])
+    _require_upstream_files(found["upstream"])
+    _require_lookup(found["auth"])
+
+
+def _require_upstream_files(upstream: Mapping[str, Entry]) -> None:
+    mode = _upstream_tls(upstream["tls"]) if "tls" in upstream else Upstream().tls
     if mode in ("verify-ca", "verify-full") and "ca" not in upstream:
         raise upstream["tls"].error("needs upstream.ca")
-    if mode != "disable" and "ca" in upstream:
-        _require_file(upstream["ca"])
+    for one, other in (("cert", "key"), ("key", "cert")):
+        if one in upstream and other not in upstream:
+            raise upstream[one].error(f"needs upstream.{other}")
+    if mode != "disable":
+        for name in ("ca", "cert", "key"):
+            if name in upstream:
+                _require_file(upstream[name])
+    if "negotiation" in upstream and _negotiation(upstream["negotiation"]) == "direct" and mode in _OPTIONAL_TLS:
+        raise upstream["negotiation"].error("direct needs upstream.tls: require, verify-ca or verify-full")
+
+
+def _require_lookup(auth: Mapping[str, Entry]) -> None:
+    """auth.mode: scram looks verifiers up, as somebody."""
+    if "mode" not in auth or _auth_mode(auth["mode"]) != "scram":
+        return
+    if "user" not in auth:
+        raise auth["mode"].error("scram needs auth.user, the role that looks verifiers up")
+    if "password_file" in auth:
+        if "password" in auth:
+            raise auth["password_file"].error("auth.password is given too; one of them is enough")
+        _require_file(auth["password_file"])
 
 
 def _require_file(entry: Entry) -> None:

@@ -14,12 +14,25 @@ from typing import Final, Protocol
 import structlog
 
 from proxy.config import Config
-from proxy.server import upstream
+from proxy.crypto.scram import Verifier
+from proxy.server import tls, upstream
 from proxy.server.leg import Leg
 from proxy.server.logs import frames_of
 from proxy.server.relay import Relay, RelaySession
+from proxy.server.verifiers import CannotLookUp, Verifiers
 from proxy.session import startup
-from proxy.session.startup import ALPN_PROTOCOL, Answer, Cancel, Failed, NeedTls, Start, StartUp, fatal_response
+from proxy.session.passthrough import Terms
+from proxy.session.startup import (
+    ALPN_PROTOCOL,
+    Answer,
+    Cancel,
+    Failed,
+    Lowered,
+    NeedTls,
+    Start,
+    StartUp,
+    fatal_response,
+)
 
 STARTUP_TIMEOUT: Final = 60.0
 """Seconds for start-up including TLS, as PostgreSQL's authentication_timeout; later the server's own limit holds."""
@@ -29,7 +42,15 @@ _READ_SIZE: Final = 16 * 1024
 class OpenSession(Protocol):
     """Makes the session of one connection; `Session` bound to its `Shared`."""
 
-    def __call__(self, *, database: str, user: str, parameters: Mapping[str, str]) -> RelaySession: ...
+    def __call__(
+        self,
+        *,
+        database: str,
+        user: str,
+        parameters: Mapping[str, str],
+        scram: Terms | None,
+        lowered: Lowered | None,
+    ) -> RelaySession: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +61,10 @@ class Environment:
     client_tls: ssl.SSLContext | None
     upstream_tls: ssl.SSLContext | None
     open_session: OpenSession
+    client_binding: bytes | None = None
+    """tls-server-end-point of the certificate that clients see."""
+    verifiers: Verifiers | None = None
+    """Where SCRAM verifiers are looked up; None: authentication is relayed."""
 
 
 class _Ended(Exception):
@@ -113,11 +138,16 @@ class Connection:
             return
         began = time.monotonic()
         log = self._log = self._log.bind(database=event.database, user=event.user)
+        verifier = await self._look_up(event.user)
         server = await self._connect_upstream()
         try:
             client = await self._client_leg()
             session = self._environment.open_session(
-                database=event.database, user=event.user, parameters=event.parameters
+                database=event.database,
+                user=event.user,
+                parameters=event.parameters,
+                scram=self._terms(verifier, server),
+                lowered=event.lowered,
             )
         except BaseException:
             server.abort()
@@ -179,8 +209,8 @@ class Connection:
             self._log.info("connection refused", reason="direct TLS, but listen.tls is disable")
             raise _Ended
         leg = await self._client_leg(context)
-        tls = leg.transport.get_extra_info("ssl_object")
-        if tls is None or tls.selected_alpn_protocol() != ALPN_PROTOCOL:
+        ssl_object = leg.transport.get_extra_info("ssl_object")
+        if ssl_object is None or ssl_object.selected_alpn_protocol() != ALPN_PROTOCOL:
             self._log.info("connection refused", reason="direct TLS without ALPN postgresql")
             raise _Ended
 
@@ -214,6 +244,22 @@ class Connection:
             message = "could not connect to the PostgreSQL server behind Sealwire"
             await self._send(fatal_response("08001", message))
             raise _Ended from error
+
+    async def _look_up(self, user: str) -> Verifier | None:
+        if self._environment.verifiers is None:
+            return None
+        try:
+            return await self._environment.verifiers.find(user)
+        except CannotLookUp as error:
+            self._log.error("cannot look up the SCRAM verifier", sqlstate="58000", reason=str(error))
+            await self._send(fatal_response("58000", "could not look up how to authenticate the user"))
+            raise _Ended from error
+
+    def _terms(self, verifier: Verifier | None, server: Leg) -> Terms | None:
+        if self._environment.verifiers is None:
+            return None
+        client_binding = self._environment.client_binding if self._encrypted else None
+        return Terms(verifier, client_binding, tls.peer_binding(server.transport.get_extra_info("ssl_object")))
 
     async def _cancel(self, event: Cancel) -> None:
         """The client's connection is closed after the server has taken the request: that is the only answer it gets."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
 
@@ -15,6 +14,7 @@ from proxy.errors import ConfigError
 from proxy.server import listener, tls
 from proxy.server.connection import Connection, Environment, OpenSession
 from proxy.server.upstream import set_socket_options
+from proxy.server.verifiers import Verifiers
 
 FLUSH_TIME: Final = 2.0
 """Seconds that connections which are already closing keep for it when the others are cut."""
@@ -33,9 +33,7 @@ class Edge:
     def __init__(
         self, config: Config, open_session: OpenSession, *, sockets: list[socket.socket] | None = None
     ) -> None:
-        self._environment = Environment(
-            config, tls.client_leg_context(config), tls.upstream_context(config), open_session
-        )
+        self._environment = _environment(config, open_session)
         self._sockets = sockets
         self._close_sockets = listener.release if sockets is None else listener.close_all
         self._accepting: list[asyncio.Task[None]] = []
@@ -76,15 +74,14 @@ class Edge:
             self._accepting.append(asyncio.get_running_loop().create_task(self._accept(sock)))
 
     def reload_tls(self) -> bool:
-        """Read certificates and keys again, for connections from now on. False: they have an error; it is logged, the
-        old ones stay."""
-        config = self._environment.config
+        """Read certificates, keys and the lookup's password again, for connections from now on. False: they have an
+        error; it is logged, the old ones stay."""
         try:
-            client_tls, upstream_tls = tls.client_leg_context(config), tls.upstream_context(config)
+            # Lookups under way end on the connections that they began on, which close when they have been idle.
+            self._environment = _environment(self._environment.config, self._environment.open_session)
         except ConfigError as error:
             _log.error("certificates not reloaded, the old ones stay", reason=str(error))
             return False
-        self._environment = replace(self._environment, client_tls=client_tls, upstream_tls=upstream_tls)
         return True
 
     async def shutdown(self, grace: float) -> None:
@@ -103,6 +100,8 @@ class Edge:
         for connection in self.connections:
             connection.abort()
         await self._wait(None)
+        if self._environment.verifiers is not None:
+            self._environment.verifiers.close()
 
     async def _stop_accepting(self) -> None:
         tasks, self._accepting = self._accepting, []
@@ -132,3 +131,16 @@ class Edge:
 
     def _forget(self, connection: Connection) -> None:
         del self._connections[connection]
+
+
+def _environment(config: Config, open_session: OpenSession) -> Environment:
+    """What connections need, read from the files that `config` names. Raises ConfigError."""
+    upstream_tls = tls.upstream_context(config)
+    return Environment(
+        config=config,
+        client_tls=tls.client_leg_context(config),
+        upstream_tls=upstream_tls,
+        open_session=open_session,
+        client_binding=tls.client_leg_binding(config),
+        verifiers=Verifiers(config, upstream_tls) if config.auth.mode == "scram" else None,
+    )

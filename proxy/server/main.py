@@ -13,9 +13,11 @@ from proxy.crypto import Keyrings
 from proxy.errors import ConfigError, KeyringError
 from proxy.server import logs, process, tls
 from proxy.server.edge import Edge
+from proxy.server.verifiers import lookup_password
 from proxy.session.session import Session
 from proxy.session.shared import Shared
 
+MEGABYTE: Final = 1024 * 1024
 GRACE: Final = 30.0
 """Seconds that running transactions get after the first SIGTERM."""
 
@@ -36,7 +38,9 @@ class Proxy(Edge):
         keyrings: Keyrings | None = None,
         sockets: list[socket.socket] | None = None,
     ) -> None:
-        super().__init__(config, partial(Session, shared), sockets=sockets)
+        super().__init__(
+            config, partial(Session, shared, max_message=config.limits.sealed_value * MEGABYTE), sockets=sockets
+        )
         self._reload = partial(reload, config, shared, keyrings)
 
     async def reload(self) -> bool:
@@ -57,6 +61,7 @@ def serve(config: Config, *, workers: int | None = None, grace: float = GRACE) -
     shared = Shared(policy, keyrings)
     tls.client_leg_context(config)
     tls.upstream_context(config)
+    lookup_password(config)
     return process.run(
         config,
         lambda sockets: Proxy(config, shared, keyrings=keyrings, sockets=sockets),

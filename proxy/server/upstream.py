@@ -20,7 +20,7 @@ from proxy.config import Upstream
 from proxy.errors import SealwireError
 from proxy.server.leg import Leg
 from proxy.server.tls import is_socket_directory
-from proxy.session.startup import SSL_REQUEST
+from proxy.session.startup import ALPN_PROTOCOL, SSL_REQUEST
 
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds for name lookup, connection and TLS together."""
@@ -42,6 +42,8 @@ async def connect(upstream: Upstream, context: ssl.SSLContext | None) -> Leg:
         async with asyncio.timeout(CONNECT_TIMEOUT):
             if context is None:
                 return await _leg(await _socket(upstream))
+            if upstream.negotiation == "direct":
+                return await _connect_direct(upstream, context)
             try:
                 return await _connect_tls(upstream, context)
             except _HandshakeFailed as error:
@@ -74,6 +76,19 @@ def set_socket_options(sock: socket.socket) -> None:
     if sock.family != socket.AF_UNIX:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+
+async def _connect_direct(upstream: Upstream, context: ssl.SSLContext) -> Leg:
+    """TLS without SSLRequest, as PostgreSQL 17 and later take it: only with ALPN, on both sides."""
+    try:
+        leg = await _leg(await _socket(upstream), context, upstream.host)
+    except ssl.SSLError as error:
+        raise CannotConnect(f"direct TLS with the server failed: {error}") from error
+    tls: ssl.SSLObject | None = leg.transport.get_extra_info("ssl_object")
+    if tls is None or tls.selected_alpn_protocol() != ALPN_PROTOCOL:
+        leg.abort()
+        raise CannotConnect("direct TLS: the server did not choose the protocol postgresql (ALPN)")
+    return leg
 
 
 async def _connect_tls(upstream: Upstream, context: ssl.SSLContext) -> Leg:

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from proxy import kernel
 from proxy.errors import ProtocolViolation, Refused
-from proxy.pgtypes import BYTEA_OID
+from proxy.pgtypes import BYTEA_OID, FIRST_NORMAL_OID, RECORD_OID
 from proxy.session import rewriting
 from proxy.session.conversation import Conversation, Copy, Expectation, Portal
 from proxy.session.copying import CopyTransform
 from proxy.session.explaining import blanked
-from proxy.session.refusals import POISON_SQLSTATE, SYNTAX_ERROR, plan_changed, redact, refusal
+from proxy.session.refusals import POISON_SQLSTATE, SYNTAX_ERROR, plan_changed, redact, refusal, too_large
 from proxy.session.values import BYTEA_ARRAY_OID, Convert, opening_function, opens_elements
 from proxy.sql.plan import Plan
 from proxy.wire import messages
@@ -73,7 +73,7 @@ class Backend:
         To be called when questions have been asked."""
         c = self._c
         head = c.replies.head
-        passing, gathered = False, None
+        passing, gathered = head is not None and head[0] is Kind.REPLICATION, None
         if head is not None and not c.muted and head[0] in (Kind.EXECUTE, Kind.QUERY):
             expectation = head[1]
             plan = expectation.plan
@@ -133,6 +133,9 @@ class Backend:
             expectation.injection.answered(raw, ends=ends)
             if type_ == 0x5A:
                 self._ready(raw)
+            return
+        if kind is Kind.REPLICATION and not ends:
+            self._streaming(type_, raw)
             return
         if expectation.refusal is not None and kind is Kind.PARSE:
             raise ProtocolViolation("a statement that must fail did not")
@@ -205,6 +208,14 @@ class Backend:
             self._tell(expectation, messages.message(b"d", opened))
         if raw[:1] == b"c":
             self._tell(expectation, raw)
+
+    def _streaming(self, kind: int, raw: bytes) -> None:
+        """An answer to a replication command; what the server copies in or both ways passes."""
+        c = self._c
+        if kind in b"GW":
+            c.copy = Copy.STREAMING
+            c.client.set_passing("d", passing=True)
+        c.to_client.append(raw)
 
     # -- ends ----------------------------------------------------------------------------------------------------------
 
@@ -300,7 +311,7 @@ class Backend:
         if item.type not in b"Dd" or head is None or head[1].injection is not None:
             raise ProtocolViolation("invalid message length")
         self._c.replies.answer(item.type)
-        self._fail(Refused(f"a message of {item.size} bytes is too large to be opened", sqlstate="54000"))
+        self._fail(too_large(f"a row of {item.size} bytes"))
 
     # -- results -------------------------------------------------------------------------------------------------------
 
@@ -356,6 +367,11 @@ class Backend:
             origin = (column.table, column.attribute)
             if opening is None:
                 if origin in sealed:
+                    return None
+                mapped.append(column)
+                continue
+            if opening.fields is not None:
+                if column.type != RECORD_OID and column.type < FIRST_NORMAL_OID:
                     return None
                 mapped.append(column)
                 continue

@@ -19,8 +19,8 @@ from proxy.session.values import Convert, Sealers
 from proxy.sql.plan import Plan
 from proxy.wire import messages
 from proxy.wire.codecs import Settings
-from proxy.wire.frames import MAX_MESSAGE, Splitter
-from proxy.wire.replies import Kind, Replies
+from proxy.wire.frames import BIG, MAX_MESSAGE, Splitter
+from proxy.wire.replies import ENDED_BY_READY, Kind, Replies
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,10 @@ class Prepared:
     """Made by PREPARE: the plan of that, of which `text` is the statement."""
     links: tuple[Link, ...] = ()
     """An EXECUTE that Parse has made: what its arguments were sealed for."""
+    turn: int = 0
+    """The planner's when it was sent."""
+    sent: str = ""
+    """Made by Parse: the text that the server has."""
 
     @property
     def parameter_count(self) -> int:
@@ -131,6 +135,12 @@ class Expectation:
         self.completions = []
 
 
+def sealed_bound(bound: int) -> int:
+    """What a message from the server may weigh, in bytes, where one from the client may weigh `bound`: a value that
+    could be stored can be read again, also in hexadecimal."""
+    return 2 * bound + BIG
+
+
 class Copy(enum.Enum):
     """Where the session stands with COPY."""
 
@@ -139,12 +149,17 @@ class Copy(enum.Enum):
     """A COPY was sent, or its data ended: what the client sends next depends on the server's answer."""
     IN = enum.auto()
     """The server reads CopyData; Sync and Flush mean nothing to it now."""
+    STREAMING = enum.auto()
+    """A replication command reads CopyData, or reads and writes it; all of it passes."""
 
 
 class Conversation:
     """Both directions' state. See `Session` for how it is driven."""
 
-    def __init__(self, planner: Planner, sealers: Sealers, client: Splitter, server: Splitter) -> None:
+    def __init__(
+        self, planner: Planner, sealers: Sealers, client: Splitter, server: Splitter, *, max_row: int = MAX_MESSAGE
+    ) -> None:
+        self._max_row = max_row
         self.planner = planner
         self.sealers = sealers
         self.client = client
@@ -178,14 +193,15 @@ class Conversation:
         plan = expectation.plan
         if plan is None or plan.copy is None:
             return False
-        expectation.copy = CopyTransform(plan.copy, self.settings, self.sealers, max_row=MAX_MESSAGE)
+        max_row = self._max_row if plan.copy.is_from else sealed_bound(self._max_row)
+        expectation.copy = CopyTransform(plan.copy, self.settings, self.sealers, max_row=max_row)
         return True
 
     def send(self, kind: Kind, raw: bytes, expectation: Expectation) -> None:
         """A message that will be answered goes to the server."""
         self.replies.push(kind, expectation)
         self.to_server.append(raw)
-        if kind in (Kind.SYNC, Kind.QUERY, Kind.FUNCTION_CALL):
+        if kind in ENDED_BY_READY:
             self.batch += 1
             self.batch_empty = True
         else:

@@ -11,12 +11,15 @@ from typing import Final
 
 from proxy import kernel
 from proxy.config import SealedColumn
+from proxy.errors import InvalidValue
 from proxy.pgtypes import SqlType
+from proxy.session.refusals import too_large
 from proxy.session.values import BINARY_FORMAT, TEXT_FORMAT, Convert, Sealers, opening_function, sealing_function
 from proxy.sql.plan import CopyFormat, CopyPlan, Opening, Sealing, Use
 from proxy.wire.codecs import Settings, bytea_hex
 from proxy.wire.copy import CopyFields, CopyOptions, CopyReader, CopyWriter, RawRow
 
+_TOO_LONG = "54000"  # program_limit_exceeded
 _TEXT_ROWS: Final = -1
 _BINARY_ROWS: Final = -2
 _IN_HEX: Final = frozenset("\\x0123456789abcdef")
@@ -46,6 +49,7 @@ class CopyTransform:
         self._reader = CopyReader(options, max_row=max_row)
         self._writer = CopyWriter(options)
         self._header_due = plan.header and plan.format is not CopyFormat.BINARY
+        self._max_row = max_row
         self._started = False
         self._ended = False
         make = self._sealing if plan.is_from else self._opening
@@ -81,7 +85,12 @@ class CopyTransform:
                 converted, taken = self._rows.convert(held)
                 written.append(converted)
                 reader.skip(taken)
-            rows = reader.feed(b"", most=1)
+            try:
+                rows = reader.feed(b"", most=1)
+            except InvalidValue as error:
+                if error.sqlstate == _TOO_LONG:
+                    raise too_large(f"a row of more than {self._max_row} bytes") from None
+                raise
             written.append(self._write(rows))
             if not rows:
                 return b"".join(written)

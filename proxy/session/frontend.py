@@ -15,12 +15,19 @@ from typing import Final
 from proxy.errors import ProtocolViolation, Refused
 from proxy.session import references, rewriting
 from proxy.session.conversation import Conversation, Copy, Expectation, Link, Portal, Prepared
-from proxy.session.injection import Injection
 from proxy.session.names import UNSETTLED
 from proxy.session.planner import Basis
-from proxy.session.refusals import POISON, as_refused, is_unknown_name, plan_changed
+from proxy.session.plans import Analysis
+from proxy.session.reading import Reader, ReadFailed
+from proxy.session.refusals import (
+    POISON,
+    as_refused,
+    is_unknown_name,
+    missing_statement,
+    plan_changed,
+    too_large,
+)
 from proxy.session.script import Script
-from proxy.session.shared import Analysis
 from proxy.sql import split
 from proxy.sql.plan import Effect, Failure, Plan, Statement
 from proxy.wire import messages
@@ -34,22 +41,17 @@ _INDEPENDENT_TAGS: Final = frozenset(
 _LATER_BATCH: Final = Effect.CATALOG | Effect.SETTINGS
 
 
-class _ReadFailed(Exception):
-    """The catalog could not be read; the server's ErrorResponse goes to the client."""
-
-    def __init__(self, raw: bytes) -> None:
-        super().__init__()
-        self.raw = raw
-
-
 class Frontend:
     """The client's direction of one session under a policy. `inherited`: it has had a life without one, so the server
     may know statements and portals that nobody has analysed."""
 
+    reads_by_query = False
+    """The catalog is read by Query, where the server knows nothing else."""
+
     def __init__(self, conversation: Conversation, *, inherited: bool = False) -> None:
         self._c = conversation
         self._inherited = inherited
-        self._injection: Injection | None = None
+        self._reader = Reader(conversation, by_query=self.reads_by_query)
         self._reread = False  # the catalog was read anew on account of the message at hand
         self._script: Script | None = None
         self._flushed = -1  # the batch in front of a script that was asked to be answered
@@ -73,7 +75,7 @@ class Frontend:
     @property
     def at_rest(self) -> bool:
         """Nothing is under way."""
-        return self._script is None and self._injection is None
+        return self._script is None and self._reader.at_rest
 
     def handle(self, item: Item) -> bool:
         """Deal with one item. False: hold it. Raises ProtocolViolation."""
@@ -93,7 +95,8 @@ class Frontend:
         if c.copy is Copy.PENDING or not self.advance():
             return False
         if (c.replies.skipping or c.discarding) and kind != "S":
-            self._injection = None
+            if self._reader.dropped() and kind == "Q":
+                self._sync(messages.SYNC)  # the server would skip the Query, which for the client began the batch
             return True  # as the server does, or would do
         if kind in "dcf":
             return True  # the rest of a COPY that has failed; the server ignores it too
@@ -103,14 +106,15 @@ class Frontend:
             return self._head(item)
         try:
             handled = self._handlers[kind](item.raw)
-        except _ReadFailed as failed:
+        except ReadFailed as failed:
             self._unreadable(kind, failed.raw)
             handled = True
         except Refused as error:
-            self._refuse(kind, error)
+            self.refuse(kind, error)
             handled = True
         if handled:
             self._reread = False
+            self._reader.settled()
         return handled
 
     def advance(self) -> bool:
@@ -120,17 +124,18 @@ class Frontend:
         if self._c.copy is Copy.NONE:
             try:
                 done = self._script.run()
-            except _ReadFailed as failed:
+            except ReadFailed as failed:
                 self._unreadable("Q", failed.raw)
                 done = True
             if done:
-                self._script = self._injection = None
+                self._script = None
+                self._reader.dropped()
         return self._script is None
 
     # -- refusing ------------------------------------------------------------------------------------------------------
 
-    def _refuse(self, kind: str, error: Refused) -> None:
-        if kind == "Q":
+    def refuse(self, kind: str, error: Refused) -> None:
+        if kind in "QF":
             self._send_query(messages.build_query(POISON.encode()), Expectation(refusal=error))
         else:
             self._c.poison(error)
@@ -147,13 +152,17 @@ class Frontend:
     def _oversized(self, item: Oversized) -> bool:
         if chr(item.type) not in "QPB":
             raise ProtocolViolation("invalid message length")
-        self._refuse(chr(item.type), Refused(f"a message of {item.size} bytes is too large", sqlstate="54000"))
+        self.refuse(chr(item.type), too_large(f"a message of {item.size} bytes"))
         return True
 
     def _head(self, item: Head) -> bool:
         """Large Binds without sealed values and function calls are streamed; all others are collected."""
         c = self._c
         if chr(item.type) == "F":
+            try:
+                c.planner.sent(rewriting.effects_of_call(item.raw, c.planner.database.policy))
+            except Refused:
+                return True  # to be met again when the message is whole
             c.client.pass_frame()
             c.send(Kind.FUNCTION_CALL, b"", Expectation())
             return True
@@ -162,7 +171,7 @@ class Frontend:
         try:
             portal, name = messages.bind_names(item.raw)
             prepared = self._current(name)
-        except (Refused, _ReadFailed, ProtocolViolation):
+        except (Refused, ReadFailed, ProtocolViolation):
             return True  # to be met again when the message is whole
         if prepared is None:
             return False
@@ -174,38 +183,12 @@ class Frontend:
 
     # -- analysis ------------------------------------------------------------------------------------------------------
 
-    def ready(self) -> bool:
-        """Whether an analysis may rest on what is known. False: something is being read. Raises _ReadFailed."""
-        c = self._c
-        if self._injection is not None:
-            if not self._injection.finished:
-                return False
-            injection, self._injection = self._injection, None
-            if injection.error is not None:
-                raise _ReadFailed(injection.error)
-            if injection.complete:
-                c.planner.take(injection.wanted, injection.values, injection.epoch)
-        wanted = c.planner.wanted()
-        if not wanted:
-            return True
-        if c.batch_empty:
-            if c.replies:
-                return False  # what comes before decides whether anything can be read
-            if c.status == b"E":
-                return True
-        self._injection = Injection(wanted, epoch=c.planner.database.epoch, own_sync=c.batch_empty)
-        for kind, raw in self._injection.messages():
-            c.send(kind, raw, Expectation(injection=self._injection))
-        if not self._injection.own_sync:
-            c.to_server.append(messages.FLUSH)
-        return False
-
     def analyse(self, text: str, types: tuple[int, ...]) -> tuple[Analysis, bool] | None:
         """The analysis, and whether it rests on the catalog and the search_path. None: hold the message."""
         c = self._c
-        if self._injection is None and (free := c.planner.analyse_free(text, types)) is not None:
+        if self._reader.at_rest and (free := c.planner.analyse_free(text, types)) is not None:
             return free, False
-        if not self.ready():
+        if not self._reader.ready():
             return None
         if c.planner.wanted():
             return c.planner.analyse_blind(text, types), True
@@ -226,8 +209,7 @@ class Frontend:
         if prepared is None:
             if self._inherited:
                 raise plan_changed()
-            shown = f'prepared statement "{name.decode(errors="replace")}"' if name else "unnamed prepared statement"
-            raise Refused(f"{shown} does not exist", sqlstate="26000")
+            raise missing_statement(name)
         if prepared.links:
             whole = references.intact(c, prepared.links)
             if whole is None:
@@ -236,8 +218,11 @@ class Frontend:
                 raise plan_changed()
         if prepared.basis is None:
             return prepared
-        if not self.ready():
+        if not self._reader.ready():
             return None
+        changed = c.planner.pooled and prepared.turn != c.planner.turn
+        if changed and (not name or c.planner.is_foreign(name, prepared.sent)):
+            raise missing_statement(name)
         basis = c.planner.basis
         if not basis.same_as(prepared.basis) and not c.planner.wanted():
             found = c.planner.analyse(prepared.text, prepared.types)
@@ -268,7 +253,7 @@ class Frontend:
         if analysed is None:
             return False
         found = analysed[0]
-        if self._needs_script(found):
+        if self._reader.begun or self.needs_script(found):
             if not c.batch_empty and c.replies:
                 # Whether the server skips this Query must be known first: a script's Sync would end the skipping.
                 if self._flushed != c.batch:
@@ -326,8 +311,7 @@ class Frontend:
         """The plan with the names in it looked up. None: hold the message. Raises Refused."""
         return references.resolve(self._c, plan, self._current)
 
-    @staticmethod
-    def _needs_script(found: Analysis) -> bool:
+    def needs_script(self, found: Analysis) -> bool:
         """A statement behind one that changes catalog or settings can only be analysed when that one has run."""
         changed = False
         for one in found:
@@ -373,7 +357,8 @@ class Frontend:
             query = parse.query if piece is None else c.planner.encode(piece)
             raw = messages.build_parse(messages.Parse(parse.statement, query, types))
         basis = c.planner.basis if depends else None
-        prepared = Prepared(text, parse.types, plan, basis, whole=whole, links=links)
+        sent = text if piece is None else piece
+        prepared = Prepared(text, parse.types, plan, basis, whole=whole, links=links, turn=c.planner.turn, sent=sent)
         expectation = Expectation((plan,), [c.statements.change(parse.statement, prepared, c.batch)])
         c.send(Kind.PARSE, raw, expectation)
         return True
@@ -458,7 +443,7 @@ class Frontend:
     def _close(self, raw: bytes) -> bool:
         c = self._c
         target = messages.parse_target(raw)
-        if c.batch_empty and c.status == b"I" and not self.ready():
+        if c.batch_empty and c.status == b"I" and not self._reader.ready():
             return False  # what is read before the batch begins does not become a part of its transaction
         names = c.statements if target.kind == b"S" else c.portals
         c.send(Kind.CLOSE, raw, Expectation(changes=[names.change(target.name, None, c.batch)]))
@@ -474,6 +459,7 @@ class Frontend:
         return True
 
     def _function_call(self, raw: bytes) -> bool:
+        self._c.planner.sent(rewriting.effects_of_call(raw, self._c.planner.database.policy))
         self._c.send(Kind.FUNCTION_CALL, raw, Expectation())
         return True
 
@@ -487,7 +473,7 @@ class Frontend:
         if kind not in "dcf":
             raise ProtocolViolation(f"unexpected message type 0x{item.type:02X} during COPY from stdin")
         if isinstance(item, Oversized):
-            c.fail_copy(Refused(f"a message of {item.size} bytes is too large", sqlstate="54000"))
+            c.fail_copy(too_large(f"a message of {item.size} bytes"))
             return True
         head = c.replies.head
         transform = None if head is None else head[1].copy

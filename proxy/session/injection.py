@@ -1,8 +1,9 @@
 """Queries of our own in the client's stream: sent in the extended protocol, their answers kept from the client.
 
-Never as Query, which would commit the implicit transaction of an open pipeline and destroy the unnamed statement. At
+Not as Query, which would commit the implicit transaction of an open pipeline and destroy the unnamed statement. At
 the border of a batch the queries end with their own Sync; in the middle of one with Flush, so that the pipeline's
-transaction goes on.
+transaction goes on. Only in replication connections they are one Query: these know neither the extended protocol nor
+pipelines of it.
 """
 
 from __future__ import annotations
@@ -20,18 +21,29 @@ NAME: Final = b"sealwire.catalog"
 
 
 class Injection:
-    """One group of queries under way. `epoch` is the catalog's when they were asked for."""
+    """One group of queries under way. `epoch` is the catalog's when they were asked for; `names` are the prepared
+    statements that Wanted.STATEMENTS asks for."""
 
-    def __init__(self, wanted: tuple[Wanted, ...], *, epoch: int, own_sync: bool) -> None:
+    def __init__(
+        self,
+        wanted: tuple[Wanted, ...],
+        *,
+        epoch: int,
+        own_sync: bool,
+        as_query: bool = False,
+        names: frozenset[bytes] = frozenset(),
+    ) -> None:
         self.wanted = wanted
         self.epoch = epoch
+        self._names = names
         self.own_sync = own_sync
         self.values: list[bytes] = []
         self.error: bytes | None = None
         """The server's ErrorResponse, if it failed."""
         self.finished = False
         """All answers have come, or will never come."""
-        self._open = 6 * len(wanted) + (1 if own_sync else 0)
+        self._as_query = as_query
+        self._open = 1 if as_query else 6 * len(wanted) + (1 if own_sync else 0)
 
     @property
     def complete(self) -> bool:
@@ -39,13 +51,16 @@ class Injection:
 
     def messages(self) -> list[tuple[Kind, bytes]]:
         """What to send, in order; Flush is to follow where `own_sync` is False."""
+        if self._as_query:
+            return [(Kind.QUERY, messages.build_query(";\n".join(want.value for want in self.wanted).encode("ascii")))]
         close = messages.build_close(Target(b"S", NAME))
         sent: list[tuple[Kind, bytes]] = []
         for want in self.wanted:
+            values: list[bytes | None] = [_array(self._names)] if want is Wanted.STATEMENTS else []
             sent += (
                 (Kind.CLOSE, close),
                 (Kind.PARSE, messages.build_parse(Parse(NAME, want.value.encode("ascii"), ()))),
-                (Kind.BIND, messages.build_bind(Bind(NAME, NAME, (), [], ()))),
+                (Kind.BIND, messages.build_bind(Bind(NAME, NAME, (), values, ()))),
                 (Kind.EXECUTE, messages.build_execute(NAME)),
                 (Kind.CLOSE, messages.build_close(Target(b"P", NAME))),
                 (Kind.CLOSE, close),
@@ -74,3 +89,9 @@ class Injection:
     def dropped(self) -> None:
         """Skipped by the server, because something before it failed."""
         self.finished = not self.own_sync
+
+
+def _array(names: frozenset[bytes]) -> bytes | None:
+    """The text form of an array of names."""
+    quoted = (b'"' + name.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"' for name in names)
+    return b"{" + b",".join(quoted) + b"}"

@@ -28,6 +28,12 @@ _REDACTED: Final = b"(sealed)"
 _POSITIONS: Final = frozenset((b"P", b"p", b"q"))
 
 
+def missing_statement(name: bytes) -> Refused:
+    """What PostgreSQL says where nothing is prepared under a name; b"" for the unnamed statement."""
+    shown = f'prepared statement "{name.decode(errors="replace")}"' if name else "unnamed prepared statement"
+    return Refused(f"{shown} does not exist", sqlstate="26000")
+
+
 def client_text(text: str, client_encoding: str) -> bytes:
     """A message in the client's encoding; what that cannot express becomes a question mark."""
     try:
@@ -79,6 +85,15 @@ def is_unknown_name(error: Exception) -> bool:
 def plan_changed() -> Refused:
     """What PostgreSQL says when a prepared statement no longer fits; drivers prepare it again."""
     return Refused("cached plan must not change result type", sqlstate="0A000")
+
+
+def too_large(what: str) -> Refused:
+    """More than may be held at once in order to seal or open it."""
+    return Refused(
+        f"{what} is more than Sealwire seals or opens",
+        sqlstate="54000",
+        hint="The limit is limits.sealed_value in sealwire.yaml; what holds no sealed value is not limited.",
+    )
 
 
 def redact(raw: bytes, *, rewritten: bool) -> bytes:

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
+from proxy.config import DatabasePolicy
 from proxy.errors import Refused
-from proxy.pgtypes import BYTEA_OID
+from proxy.pgtypes import BYTEA_OID, FIRST_NORMAL_OID
 from proxy.session.conversation import Portal, Prepared
 from proxy.session.names import Change
-from proxy.session.values import BINARY_FORMAT, BYTEA_ARRAY_OID, Convert, Sealers, literal_function, sealing_function
-from proxy.sql.plan import Plan, Sealing, ServerParam
+from proxy.session.values import (
+    BINARY_FORMAT,
+    BYTEA_ARRAY_OID,
+    Convert,
+    Sealers,
+    joining_function,
+    literal_function,
+    sealing_function,
+)
+from proxy.sql.plan import TEXT, Effect, Plan, Sealing, ServerParam
 from proxy.wire.codecs import Settings
+from proxy.wire.frames import HEADER
 from proxy.wire.messages import Bind, spread_formats
 
 AnyChange = Change[Prepared] | Change[Portal]
+_SET_CONFIG_OID: Final = 2078
 
 
 def splice(plan: Plan, settings: Settings, sealers: Sealers) -> str | None:
@@ -39,6 +51,17 @@ def is_copy(plan: Plan) -> bool:
     return plan.copy is not None or plan.tag == "COPY"
 
 
+def effects_of_call(raw: bytes, policy: DatabasePolicy) -> Effect:
+    """What a FunctionCall may change. It names the function by OID and its arguments are not sealed, so it must not be
+    a declared one. Raises Refused."""
+    oid = int.from_bytes(raw[HEADER : HEADER + 4], "big")
+    if oid < FIRST_NORMAL_OID and oid != _SET_CONFIG_OID:
+        return Effect.NONE
+    if policy.functions:
+        raise Refused("FunctionCall cannot be used where columns.yaml declares functions", hint="call it in a SELECT")
+    return Effect.CATALOG | Effect.SETTINGS
+
+
 def server_type(sealing: Sealing) -> int:
     return BYTEA_ARRAY_OID if sealing.is_array else BYTEA_OID
 
@@ -48,6 +71,8 @@ def server_types(params: Sequence[ServerParam], declared: Sequence[int]) -> tupl
     return tuple(
         server_type(param.sealing)
         if param.sealing is not None
+        else TEXT.oid
+        if param.absorbed
         else (declared[param.client] if param.client < len(declared) else 0)
         for param in params
     )
@@ -65,7 +90,7 @@ def client_types(prepared: Prepared, reported: Sequence[int]) -> list[int]:
         if param.sealing is not None and oid != server_type(param.sealing):
             raise Refused("the server reports another type for a sealed parameter than was planned", sqlstate="XX000")
         if not types[param.client]:
-            types[param.client] = oid if param.sealing is None else param.sealing.client_type.oid
+            types[param.client] = param.absorbed or (oid if param.sealing is None else _seen(param, param.sealing))
     return types
 
 
@@ -76,7 +101,13 @@ def seal_parameters(bind: Bind, prepared: Prepared, settings: Settings, sealers:
     server_formats: list[int] = []
     for param, function in zip(prepared.plan.params or (), functions, strict=True):
         value = bind.values[param.client]
-        if function is None:
+        if param.absorbed:
+            server_formats.append(BINARY_FORMAT)
+            values.append(None)
+        elif param.more:
+            server_formats.append(BINARY_FORMAT)
+            values.append(_joined(param, bind.values, formats, settings, sealers))
+        elif function is None:
             server_formats.append(formats[param.client])
             values.append(value)
         else:
@@ -105,6 +136,21 @@ def parameter_functions(
     return _functions(prepared, formats, settings, sealers), formats
 
 
+def _seen(param: ServerParam, sealing: Sealing) -> int:
+    """OID of the type that the client sees: of ARRAY[$1, $2], that of an element."""
+    kind = sealing.client_type
+    return kind.element.oid if param.more else kind.oid
+
+
+def _joined(
+    param: ServerParam, values: Sequence[bytes | None], formats: Sequence[int], settings: Settings, sealers: Sealers
+) -> bytes | None:
+    assert param.sealing is not None  # noqa: S101  (what is made of several is sealed)
+    parts = (param.client, *param.more)
+    join = joining_function(param.sealing, [formats[part] for part in parts], settings, sealers)
+    return join([values[part] for part in parts])
+
+
 def _functions(
     prepared: Prepared, formats: tuple[int, ...], settings: Settings, sealers: Sealers
 ) -> list[Convert | None]:
@@ -114,7 +160,7 @@ def _functions(
         return prepared.functions[1]
     made: list[Convert | None] = []
     for param in prepared.plan.params or ():
-        if param.sealing is None:
+        if param.sealing is None or param.more:
             made.append(None)
             continue
         if formats[param.client] not in (0, 1):

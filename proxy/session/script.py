@@ -13,9 +13,9 @@ from typing import Protocol
 from proxy.errors import Refused
 from proxy.session import rewriting
 from proxy.session.conversation import Conversation, Copy, Expectation, Portal
+from proxy.session.plans import Analysis
 from proxy.session.references import Resolved
 from proxy.session.refusals import as_refused
-from proxy.session.shared import Analysis
 from proxy.session.values import BINARY_FORMAT
 from proxy.sql.plan import Failure, Plan
 from proxy.wire import messages

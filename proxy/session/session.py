@@ -11,28 +11,29 @@ A peer that breaks the protocol ends the session: one FATAL ErrorResponse to the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 from proxy.config import Policy
 from proxy.errors import ProtocolViolation
 from proxy.session.authentication import Authentication
 from proxy.session.backend import Backend
-from proxy.session.conversation import Conversation
+from proxy.session.conversation import Conversation, sealed_bound
 from proxy.session.frontend import Frontend
+from proxy.session.passthrough import Terms
 from proxy.session.planner import Planner
 from proxy.session.refusals import fatal
+from proxy.session.replication import Replication, ReplicationFrontend, asked_for
 from proxy.session.shared import Shared
+from proxy.session.startup import Lowered
 from proxy.session.steady import Steady
 from proxy.session.transparent import Transparent
 from proxy.wire import messages
 from proxy.wire.frames import CLIENT_LENGTHS, MAX_MESSAGE, SERVER_LENGTHS, Item, Splitter
 
-_FALSE: Final = frozenset(("", "0", "off", "of", "false", "fals", "fal", "fa", "f", "no", "n"))
-
 
 class Session:
     """See above. `parameters` are those of the StartupMessage. `max_message` bounds, in bytes, what is collected of
-    one message; messages that pass unchanged may be of any size."""
+    one message; messages that pass unchanged may be of any size. With `scram` the proxy takes part in SCRAM-SHA-256;
+    `lowered` is what the client asked for and the server was not."""
 
     def __init__(
         self,
@@ -42,14 +43,17 @@ class Session:
         user: str,
         parameters: Mapping[str, str],
         max_message: int = MAX_MESSAGE,
+        scram: Terms | None = None,
+        lowered: Lowered | None = None,
     ) -> None:
         self.user = user
         self._shared = shared
         self._database = database
-        self._is_replication = parameters.get("replication", "").lower() not in _FALSE
+        self._replication = asked_for(parameters)
         self._client = Splitter(CLIENT_LENGTHS, side="frontend", heads="QFB", max_message=max_message)
-        self._server = Splitter(SERVER_LENGTHS, side="backend", max_message=max_message)
-        self._authentication = Authentication()
+        self._server = Splitter(SERVER_LENGTHS, side="backend", max_message=sealed_bound(max_message))
+        self._max_message = max_message
+        self._authentication = Authentication(scram, lowered)
         self._transparent: Transparent | None = None
         self._conversation: Conversation | None = None
         self._frontend: Frontend | None = None
@@ -253,20 +257,25 @@ class Session:
             return
         if not self._shared.database(self._database).policy:
             self._transparent = Transparent(self._client, self._server, self._authentication.parameters)
-        elif self._is_replication:
-            self._end("0A000", "replication connections are not supported for a database with sealed columns")
         else:
             self._begin_policy(b"I", inherited=False)
 
     def _begin_policy(self, status: bytes, *, inherited: bool) -> None:
         self._transparent = None
-        planner = Planner(self._shared, self._database)
+        planner = Planner(self._shared, self._database, backend_pid=self._authentication.backend_pid)
         for name, value in self._authentication.parameters.items():
             planner.reported(name, value)
-        conversation = Conversation(planner, self._shared.sealers, self._client, self._server)
+        conversation = Conversation(
+            planner, self._shared.sealers, self._client, self._server, max_row=self._max_message
+        )
         conversation.status = status
         self._conversation = conversation
-        self._frontend = Frontend(conversation, inherited=inherited)
+        if self._replication is Replication.NONE:
+            self._frontend = Frontend(conversation, inherited=inherited)
+        else:
+            # A value that the server does not take ends the connection there; until then nothing but commands passes.
+            kind = self._replication or Replication.PHYSICAL
+            self._frontend = ReplicationFrontend(conversation, kind, inherited=inherited)
         self._backend = Backend(conversation)
         self._steady = Steady(conversation, self._frontend, self._backend)
 

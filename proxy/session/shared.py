@@ -6,23 +6,16 @@ catalog or the policy changes, a new snapshot takes its place.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Final, Protocol
 
 from proxy.config import DatabasePolicy, Policy, SealedColumn
 from proxy.errors import Refused
+from proxy.session.plans import Analysis, Plans
 from proxy.session.values import Sealers
 from proxy.sql import analyse
 from proxy.sql.catalog import Catalog, Relation, SearchPath
 from proxy.sql.plan import Failure, Statement
-
-_CACHE_BYTES: Final = 32 * 1024 * 1024
-_PLAN_BYTES: Final = 4096
-"""What a plan is taken to occupy, beside its text and its literals."""
-_LITERAL_BYTES: Final = 320
-
-Analysis = tuple[Statement | Failure, ...]
 
 
 class Analyse(Protocol):
@@ -40,7 +33,7 @@ class Analyse(Protocol):
 
 
 class Snapshot:
-    """One catalog under one policy, with the plans made so far: least recently used go first."""
+    """One catalog under one policy, with the plans made so far."""
 
     def __init__(self, catalog: Catalog, policy: DatabasePolicy, analyse: Analyse, epoch: int) -> None:
         self.catalog = catalog
@@ -49,21 +42,7 @@ class Snapshot:
         self.sealed: Mapping[tuple[int, int], SealedColumn] = catalog.sealed_attributes(policy)
         """(table OID, attribute number) -> column, to hold RowDescription against."""
         self._analyse = analyse
-        self._plans: OrderedDict[tuple[str, tuple[int, ...], SearchPath], Analysis] = OrderedDict()
-        self._bytes = 0
-
-    def plan(self, text: str, types: tuple[int, ...], path: SearchPath) -> Analysis:
-        key = (text, types, path)
-        if (found := self._plans.get(key)) is not None:
-            self._plans.move_to_end(key)
-            return found
-        found = self._run(text, types, path)
-        self._plans[key] = found
-        self._bytes += _cost(text, found)
-        while self._bytes > _CACHE_BYTES and len(self._plans) > 1:
-            (oldest, _, _), dropped = self._plans.popitem(last=False)
-            self._bytes -= _cost(oldest, dropped)
-        return found
+        self.plans: Final = Plans(self._run)
 
     def _run(self, text: str, types: tuple[int, ...], path: SearchPath) -> Analysis:
         try:
@@ -74,11 +53,6 @@ class Snapshot:
             return (Failure(0, len(text), Refused("statement is nested too deeply", sqlstate="54001")),)
         except Exception as error:  # a fault of the analysis refuses the statement; the connection is not at fault
             return (Failure(0, len(text), error),)
-
-
-def _cost(text: str, analysis: Analysis) -> int:
-    literals = sum(len(one.plan.literals) for one in analysis if isinstance(one, Statement))
-    return 4 * len(text) + _PLAN_BYTES + _LITERAL_BYTES * literals
 
 
 class Database:

@@ -3,8 +3,12 @@
     client   Bind, [Describe portal,] Execute, Sync       of the unnamed portal, all in one piece
     server   2, [T or n,] D*, C, Z                        all in one piece
 
+    client   Query                                        of one statement whose plan is known, by text or by shape
+    server   [T, D*,] C, Z                                all in one piece
+
 Such a *round* changes nothing that outlives it, so nothing has to be kept for it but itself. What is the same from
-round to round, such as names, formats, how each parameter is sealed and each column opened, is made once: the `Mold`.
+round to round, such as names, formats, how each parameter or literal is sealed and each column opened, is made once:
+the `Mold`.
 
 A round is a short form of what `Frontend` and `Backend` do, never another truth. Whatever is not exactly of this form
 is left to them: a client's piece before anything has been noted of it, and a server's piece after `unfold` has written
@@ -14,6 +18,7 @@ down the round as the messages that it consists of.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,20 +29,23 @@ from proxy.session.conversation import Conversation, Copy, Expectation, Portal, 
 from proxy.session.frontend import Frontend
 from proxy.session.names import UNSETTLED
 from proxy.session.planner import Basis
-from proxy.session.values import BINARY_FORMAT, Convert, opening_function
-from proxy.sql.plan import Effect, Plan
+from proxy.session.plans import Analysis
+from proxy.session.values import BINARY_FORMAT, Convert, literal_function, opening_function
+from proxy.sql.plan import Effect, Plan, Statement
+from proxy.sql.shape import Shape, Slot, shape_of_plan
 from proxy.wire import messages
 from proxy.wire.codecs import Settings
 from proxy.wire.frames import HEADER
 from proxy.wire.messages import spread_formats
 from proxy.wire.replies import Kind
 
-CLIENT_SWIFT: Final = "BDES"
+CLIENT_SWIFT: Final = "BDESQ"
 SERVER_SWIFT: Final = "2TnDCZ"
 _DESCRIBE: Final = messages.build_describe(messages.Target(b"P", b""))
 _EXECUTE: Final = messages.build_execute(b"")
 _TAILS: Final = {b"BES": _EXECUTE + messages.SYNC, b"BDES": _DESCRIBE + _EXECUTE + messages.SYNC}
 _BOUND: Final = messages.message(b"2")
+_BIND_COMPLETE: Final = ord("2")
 _STATUS: Final = {ord("I"): b"I", ord("T"): b"T", ord("E"): b"E"}
 _MOLDS: Final = 256
 _UINT16: Final = struct.Struct("!H")
@@ -51,12 +59,32 @@ class _Unlike(Exception):
 
 @dataclass(slots=True, eq=False)
 class Mold:
-    """One way to execute one prepared statement: what stays the same from round to round."""
+    """One plan: what stays the same from round to round."""
 
-    prepared: Prepared
-    portal: Portal
+    owner: object
+    """The prepared statement, shape or analysis: where it is another one, so is this."""
+    plan: Plan
     settings: Settings
-    basis: Basis | None
+    basis: Basis
+    parts: Sequence[str | int] = ()
+    """Query: as `Shape.parts`; none where it passes as it is."""
+    slots: Sequence[tuple[Slot, Callable[[str], str]]] = ()
+    """Query: the literals to seal, and what seals them."""
+    formats: tuple[int, ...] = ()
+    """Query: of the columns, as described."""
+    description: bytes = b""
+    """A RowDescription that agrees with the plan, and below it what the client gets for it."""
+    shown: bytes = b""
+    openers: list[Convert | None] | None = None
+    execution: Execution | None = None
+    """None: a Query."""
+
+
+@dataclass(slots=True, eq=False)
+class Execution:
+    """One way to execute one prepared statement."""
+
+    portal: Portal
     head: bytes
     """The Bind's body from its names to the number of its values."""
     count: int
@@ -65,10 +93,6 @@ class Mold:
     server_head: bytes
     params: list[tuple[int, Convert | None]] | None
     """Client's index and sealing function of each of the server's parameters; None: the Bind passes as it is."""
-    description: bytes = b""
-    """A RowDescription that agrees with the plan, and below it what the client gets for it."""
-    shown: bytes = b""
-    openers: list[Convert | None] | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -84,7 +108,8 @@ class Steady:
         self._c = conversation
         self._frontend = frontend
         self._backend = backend
-        self._molds: dict[Prepared, Mold] = {}
+        self._molds: dict[int, Mold] = {}
+        """By the id() of their owners, which they keep alive."""
         self._round: _Round | None = None
         conversation.client.set_swift(CLIENT_SWIFT)
         conversation.server.set_swift(SERVER_SWIFT)
@@ -109,24 +134,15 @@ class Steady:
         ):
             return None
         kinds = c.client.swift(data)
-        tail = None if kinds is None else _TAILS.get(kinds)
-        if tail is None or not data.endswith(tail):
-            return None
         basis = c.planner.standing()
-        if basis is None:
+        if not kinds or basis is None:
             return None
         try:
-            raw = data[: -len(tail)]
-            mold = self._mold(raw, basis)
-            if mold.params is not None or mold.portal.plan.results is not None:
-                values = _values(mold, raw)
-            if mold.params is not None:
-                raw = _sealed(mold, values)
+            sent = self._query(data, basis) if kinds == b"Q" else self._execution(kinds, data, basis)
         except (_Unlike, Refused, ProtocolViolation):
             return None
-        self._round = _Round(mold, described=kinds == b"BDES")
         c.batch += 1
-        return data if mold.params is None else raw + tail
+        return sent
 
     def server(self, data: bytes) -> bytes | None:
         """What the client gets for `data`, where that is the whole answer to the round; None: it is for `Backend`."""
@@ -145,11 +161,14 @@ class Steady:
             return None
         self._round = None
         c.status = status
+        if asked.mold.execution is None:
+            c.statements.forget(b"")
+            c.portals.forget(b"")
+        elif status == b"T":
+            c.portals.put(b"", asked.mold.execution.portal)
         if status == b"I":
             c.portals.retain(is_held)
             c.planner.transaction_ended(quiet=True)
-        elif status == b"T":
-            c.portals.put(b"", asked.mold.portal)
         return told
 
     def unfold(self) -> None:
@@ -158,9 +177,15 @@ class Steady:
         if asked is None:
             return
         self._round = None
-        plan, portal = asked.mold.portal.plan, asked.mold.portal
-        batch = c.batch - 1
-        push = c.replies.push
+        plan, execution, batch, push = asked.mold.plan, asked.mold.execution, c.batch - 1, c.replies.push
+        if execution is None:
+            changes: list[rewriting.AnyChange] = [
+                c.statements.change(b"", None, batch),
+                c.portals.change(b"", None, batch),
+            ]
+            push(Kind.QUERY, Expectation((plan,), changes, [[]]))
+            return
+        portal = execution.portal
         push(Kind.BIND, Expectation((plan,), [c.portals.change(b"", portal, batch)]))
         if asked.described:
             push(Kind.DESCRIBE_PORTAL, Expectation((plan,), portal=portal))
@@ -169,7 +194,22 @@ class Steady:
 
     # -- client to server ----------------------------------------------------------------------------------------------
 
-    def _mold(self, raw: bytes, basis: Basis) -> Mold:
+    def _execution(self, kinds: bytes, data: bytes, basis: Basis) -> bytes:
+        """Bind to Sync for the server. Raises _Unlike, Refused, ProtocolViolation."""
+        tail = _TAILS.get(kinds)
+        if tail is None or not data.endswith(tail):
+            raise _Unlike
+        raw = data[: -len(tail)]
+        mold, execution = self._prepared(raw, basis)
+        sent = data
+        if execution.params is not None:
+            sent = _sealed(execution, execution.params, _values(execution, raw)) + tail
+        elif mold.plan.results is not None:
+            _values(execution, raw)
+        self._round = _Round(mold, described=kinds == b"BDES")
+        return sent
+
+    def _prepared(self, raw: bytes, basis: Basis) -> tuple[Mold, Execution]:
         """The mold that fits a Bind. Raises _Unlike, Refused, ProtocolViolation."""
         c = self._c
         end = raw.find(b"\0", HEADER + 1)
@@ -178,70 +218,108 @@ class Steady:
         prepared = c.statements.look(raw[HEADER + 1 : end], c.batch)
         if prepared is None or prepared is UNSETTLED:
             raise _Unlike
-        mold = self._molds.get(prepared)
-        if (
-            mold is not None
-            and mold.basis is basis
-            and mold.settings is c.settings
-            and prepared.basis is mold.portal.basis
-            and raw.startswith(mold.head, HEADER)
-            and raw.endswith(mold.tail)
-        ):
-            return mold
-        if not _is_simple(prepared.plan) or prepared.links or not self._is_current(prepared, basis):
+        mold = self._molds.get(id(prepared))
+        if mold is not None and mold.basis is basis and mold.settings is c.settings:
+            execution = mold.execution
+            if (
+                execution is not None
+                and prepared.basis is execution.portal.basis
+                and raw.startswith(execution.head, HEADER)
+                and raw.endswith(execution.tail)
+            ):
+                return mold, execution
+        is_current = prepared.basis is None or basis.same_as(prepared.basis)
+        if not _is_simple(prepared.plan) or prepared.links or not is_current:
             raise _Unlike
-        mold = self._made(prepared, raw, basis)
+        execution = self._made(prepared, raw)
+        mold = Mold(prepared, prepared.plan, c.settings, basis, execution=execution)
+        self._remember(mold)
+        return mold, execution
+
+    def _remember(self, mold: Mold) -> None:
         if len(self._molds) >= _MOLDS:
             self._molds.clear()
-        self._molds[prepared] = mold
-        return mold
+        self._molds[id(mold.owner)] = mold
 
-    @staticmethod
-    def _is_current(prepared: Prepared, basis: Basis) -> bool:
-        return prepared.basis is None or basis.same_as(prepared.basis)
-
-    def _made(self, prepared: Prepared, raw: bytes, basis: Basis) -> Mold:
+    def _made(self, prepared: Prepared, raw: bytes) -> Execution:
         c, plan = self._c, prepared.plan
         bind = messages.parse_bind(raw)
         portal = Portal(plan, bind.result_formats, prepared.text, prepared.basis)
         names = b"\0" + bind.statement + b"\0"
         count = len(bind.values)
         head = names + messages.pack_formats(bind.formats) + _UINT16.pack(count)
-        tail = messages.pack_formats(bind.result_formats)
-        mold = Mold(prepared, portal, c.settings, basis, head, count, tail, head, None)
+        made = Execution(portal, head, count, messages.pack_formats(bind.result_formats), head, None)
         if plan.params is not None:
             functions, formats = rewriting.parameter_functions(bind, prepared, c.settings, c.sealers)
-            mold.params = [(param.client, made) for param, made in zip(plan.params, functions, strict=True)]
-            server_formats = [
-                formats[param.client] if made is None else BINARY_FORMAT
-                for param, made in zip(plan.params, functions, strict=True)
-            ]
-            mold.server_head = names + messages.pack_formats(server_formats) + _UINT16.pack(len(plan.params))
+            made.params = [(param.client, seal) for param, seal in zip(plan.params, functions, strict=True)]
+            server_formats = [formats[client] if seal is None else BINARY_FORMAT for client, seal in made.params]
+            made.server_head = names + messages.pack_formats(server_formats) + _UINT16.pack(len(plan.params))
+        return made
+
+    def _query(self, data: bytes, basis: Basis) -> bytes:
+        """The Query for the server. Raises _Unlike, Refused, ProtocolViolation."""
+        c = self._c
+        text = c.planner.decode(messages.parse_query(data))
+        tokens: tuple[str, ...] = ()
+        known = c.planner.known(text, basis)
+        if known is not None:
+            mold = self._queried(known, basis)
+        elif (shaped := basis.snapshot.plans.shaped(text, (), basis.path)) is not None:
+            shape, tokens = shaped
+            mold = self._queried(shape, basis)
+        else:
+            raise _Unlike
+        sent = data
+        if mold.parts:
+            sent = messages.build_query(c.planner.encode(rewriting.join([_spliced(mold, tokens)])))
+        self._round = _Round(mold, described=False)
+        return sent
+
+    def _queried(self, owner: Shape | Analysis, basis: Basis) -> Mold:
+        c = self._c
+        mold = self._molds.get(id(owner))
+        if mold is not None and mold.basis is basis and mold.settings is c.settings:
+            return mold
+        if isinstance(owner, Shape):
+            shape = owner
+        elif len(owner) == 1 and isinstance(owner[0], Statement):
+            shape = shape_of_plan(owner[0])
+        else:
+            raise _Unlike
+        if not _is_simple(shape.plan):
+            raise _Unlike
+        mold = Mold(owner, shape.plan, c.settings, basis)
+        if shape.parts is not None:
+            mold.parts = [part for part in shape.parts if part != ""]
+            mold.slots = [(slot, literal_function(slot.sealing, c.settings, c.sealers)) for slot in shape.slots]
+        self._remember(mold)
         return mold
 
     # -- server to client ----------------------------------------------------------------------------------------------
 
     def _told(self, asked: _Round, kinds: bytes, data: bytes) -> bytes:
         """The whole answer for the client. Raises _Unlike, Refused, ProtocolViolation."""
-        mold, plan = asked.mold, asked.mold.portal.plan
-        if mold.settings is not self._c.settings or not data.startswith(_BOUND):
+        mold = asked.mold
+        if mold.settings is not self._c.settings or kinds[-2:] != b"CZ":
             raise _Unlike
-        at = len(_BOUND)
-        rows = len(kinds) - 3
-        parts = [_BOUND]
-        if asked.described:
-            rows -= 1
-            size = 1 + _INT32.unpack_from(data, at + 1)[0]
-            if kinds[1:2] == b"T":
-                parts.append(self._description(mold, data[at : at + size]))
-            elif kinds[1:2] == b"n" and not rows:
-                parts.append(data[at : at + size])
-            else:
+        at, rows, parts = 0, len(kinds) - 2, list[bytes]()
+        if mold.execution is not None:
+            if kinds[0] != _BIND_COMPLETE:
                 raise _Unlike
-            at += size
-        if rows < 0 or kinds[-2:] != b"CZ" or kinds.count(b"D") != rows:
+            parts.append(_BOUND)
+            at, rows = len(_BOUND), rows - 1
+        if asked.described or (mold.execution is None and rows):
+            size = 1 + _INT32.unpack_from(data, at + 1)[0]
+            raw = data[at : at + size]
+            at, rows = at + size, rows - 1
+            if raw[:1] == b"T":
+                raw = self._description(mold, raw)
+            elif raw[:1] != b"n" or rows or mold.execution is None:
+                raise _Unlike
+            parts.append(raw)
+        if rows < 0 or kinds.count(b"D") != rows:
             raise _Unlike
-        if plan.results is None:
+        if mold.plan.results is None:
             return data
         for _ in range(rows):
             size = 1 + _INT32.unpack_from(data, at + 1)[0]
@@ -252,10 +330,11 @@ class Steady:
 
     def _description(self, mold: Mold, raw: bytes) -> bytes:
         if raw != mold.description:
-            shown = self._backend.described(raw, mold.portal.plan)
+            shown = self._backend.described(raw, mold.plan)
             if shown is None:
                 raise _Unlike
-            mold.description, mold.shown = raw, shown
+            mold.description, mold.shown, mold.openers = raw, shown, None
+            mold.formats = tuple(column.format for column in messages.parse_row_description(raw))
         return mold.shown
 
     def _row(self, mold: Mold, raw: bytes) -> bytes:
@@ -271,8 +350,9 @@ class Steady:
         return messages.build_data_row(values)
 
     def _openers(self, mold: Mold, count: int) -> list[Convert | None]:
-        c, results = self._c, mold.portal.plan.results or ()
-        formats = spread_formats(mold.portal.formats, count)
+        c, results = self._c, mold.plan.results or ()
+        given = mold.formats if mold.execution is None else mold.execution.portal.formats
+        formats = spread_formats(given, count)
         if formats is None or len(results) != count:
             raise _Unlike
         return [
@@ -294,10 +374,11 @@ def _is_simple(plan: Plan) -> bool:
         and plan.closes is None
         and not plan.explains
         and plan.tag != "COPY"
+        and not any(param.more or param.absorbed for param in plan.params or ())
     )
 
 
-def _values(mold: Mold, raw: bytes) -> list[bytes | None]:
+def _values(mold: Execution, raw: bytes) -> list[bytes | None]:
     """The values of a Bind that begins like the mold. Raises _Unlike where it does not end like it."""
     at, end = HEADER + len(mold.head), len(raw) - len(mold.tail)
     values: list[bytes | None] = []
@@ -318,10 +399,10 @@ def _values(mold: Mold, raw: bytes) -> list[bytes | None]:
     return values
 
 
-def _sealed(mold: Mold, values: list[bytes | None]) -> bytes:
+def _sealed(mold: Execution, params: list[tuple[int, Convert | None]], values: list[bytes | None]) -> bytes:
     """The server's Bind. Raises Refused for a value that cannot be sealed."""
     parts = [mold.server_head]
-    for client, seal in mold.params or ():
+    for client, seal in params:
         value = values[client]
         if value is None:
             parts.append(_NULL)
@@ -332,3 +413,17 @@ def _sealed(mold: Mold, values: list[bytes | None]) -> bytes:
         parts.append(value)
     parts.append(mold.tail)
     return messages.message(b"B", *parts)
+
+
+def _spliced(mold: Mold, tokens: Sequence[str]) -> str:
+    """The statement for the server. Raises Refused for a literal that cannot be sealed."""
+    out: list[str] = []
+    for part in mold.parts:
+        if isinstance(part, str):
+            out.append(part)
+        elif part >= 0:
+            out.append(tokens[part])
+        else:
+            slot, seal = mold.slots[-1 - part]
+            out.append(seal(slot.filled(tokens)))
+    return "".join(out)

@@ -5,7 +5,7 @@ The functions resolve everything that does not depend on the value once, and ret
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final, Protocol
@@ -16,16 +16,18 @@ from proxy.crypto.schemes import KernelSealer
 from proxy.errors import CannotOpen, InvalidValue, Refused
 from proxy.pgtypes import BYTEA_OID, SqlType
 from proxy.session import forms
-from proxy.sql.patterns import ends_with_escape, split_pattern
+from proxy.sql.patterns import bad_escape, ends_with_escape, split_pattern
 from proxy.sql.plan import Opening, Sealing, Use
 from proxy.wire import codecs
-from proxy.wire.codecs import Probe, Settings
+from proxy.wire.codecs import Probe, Settings, records
 
 Convert = Callable[[bytes], bytes]
+Join = Callable[[Sequence[bytes | None]], bytes | None]
 
 TEXT_FORMAT: Final = 0
 BINARY_FORMAT: Final = 1
 BYTEA_ARRAY_OID: Final = 1001
+_RANDOM: Final = bytes([Scheme.RANDOM])
 
 
 class Sealer(Protocol):
@@ -85,6 +87,40 @@ def _sealing_cell(
     )
 
 
+def joining_function(sealing: Sealing, formats: Sequence[int], settings: Settings, sealers: Sealers) -> Join:
+    """Several values from the client, each in its format, that one sealed value is made of: the elements of an array,
+    or a pattern and its escape character.
+
+    The callable raises Refused as PostgreSQL would fail.
+    """
+    source = sealing.client_type
+    kind = source.element
+    readers = [
+        (codecs.binary_decoder if one == BINARY_FORMAT else codecs.text_decoder)(kind, settings) for one in formats
+    ]
+
+    def read(values: Sequence[bytes | None]) -> list[bytes | None]:
+        return [None if value is None else reader(value) for reader, value in zip(readers, values, strict=True)]
+
+    if source.is_array:
+        seal = _seal_canonical(sealing, source, settings, sealers)
+        dimensions = codecs.Dimensions((len(formats),), (1,))
+        return lambda values: seal(codecs.join_array(kind.oid, dimensions, read(values)))
+
+    def seal_pattern(values: Sequence[bytes | None]) -> bytes | None:
+        texts = [value.decode() for value in read(values) if value is not None]
+        if len(texts) < len(values):
+            return None  # of NULL
+        escape = texts.pop() if sealing.escape is None else sealing.escape
+        if len(escape) > 1:
+            raise bad_escape()
+        given = iter(texts)
+        pieces = tuple(next(given) if piece is None else piece for piece in sealing.pieces)
+        return _seal_canonical(replace(sealing, pieces=pieces, escape=escape), source, settings, sealers)(b"")
+
+    return seal_pattern
+
+
 def literal_function(sealing: Sealing, settings: Settings, sealers: Sealers) -> Callable[[str], str]:
     """A literal of the statement -> the SQL text `E'\\\\x<hex>'`; an array's is a bytea[] literal.
 
@@ -112,7 +148,8 @@ def _seal_canonical(sealing: Sealing, source: SqlType, settings: Settings, seale
     if sealing.is_array:
         casts = tuple(cast.element for cast in casts)
     made = _SEAL.get(sealing.use) or partial(_like, sealing)
-    seal = made(column, casts[-1] if casts else source, settings, sealers.sealer(column))
+    sealer = sealers.sealer(_random(column) if sealing.use is Use.SHOW else column)
+    seal = made(column, casts[-1] if casts else source, settings, sealer)
     if not casts:
         return seal
 
@@ -142,13 +179,32 @@ def _carry(column: SealedColumn, source: SqlType, settings: Settings, sealer: Se
         except InvalidValue:
             as_stored = None
         if as_stored is None or as_stored != as_shown:
-            raise Refused(
-                f'a value beside sealed column "{column.name}" does not have the form of its type {column.type}',
-                hint=f"cast the value to {column.type}",
-            )
+            raise _not_storable(column)
         return sealer.seal(as_stored)
 
     return seal
+
+
+def _show(column: SealedColumn, source: SqlType, settings: Settings, sealer: Sealer) -> Convert:
+    loose = column.type.unmodified
+    return lambda value: sealer.seal(codecs.assign(value, source, loose, settings, searchable=False))
+
+
+def _rank(column: SealedColumn, source: SqlType, settings: Settings, sealer: Sealer) -> Convert:
+    def seal(value: bytes) -> bytes:
+        found = codecs.compare(value, source, column.type, settings, max_length=column.max_length)
+        if isinstance(found, Probe):  # it would equal every other value in this gap
+            raise _not_storable(column)
+        return sealer.seal(found)
+
+    return seal
+
+
+def _not_storable(column: SealedColumn) -> Refused:
+    return Refused(
+        f'a value beside sealed column "{column.name}" does not have the form of its type {column.type}',
+        hint=f"cast the value to {column.type}",
+    )
 
 
 def _compare(column: SealedColumn, source: SqlType, settings: Settings, sealer: Sealer) -> Convert:
@@ -170,12 +226,13 @@ def _prefix_high(_column: SealedColumn, _source: SqlType, _settings: Settings, s
 def _like(sealing: Sealing, column: SealedColumn, source: SqlType, settings: Settings, sealer: Sealer) -> Convert:
     """A pattern as a bound: of the values that have its prefix, or of the one value that it matches."""
     exact = _compare(column, source, settings, sealer)
+    escape = sealing.escape or ""
 
     def seal(value: bytes) -> bytes:
-        pattern = value.decode() + sealing.suffix
-        found = split_pattern(pattern, "\\")
+        pattern = "".join(value.decode() if piece is None else piece for piece in sealing.pieces)
+        found = split_pattern(pattern, escape)
         if found is None or (found[1] and sealing.use is Use.LIKE):
-            raise _no_pattern(column, pattern)
+            raise _no_pattern(column, pattern, escape)
         text, is_open = found[0].encode(), found[1]
         if not is_open:
             sealed = exact(text)
@@ -187,8 +244,8 @@ def _like(sealing: Sealing, column: SealedColumn, source: SqlType, settings: Set
     return seal
 
 
-def _no_pattern(column: SealedColumn, pattern: str) -> Refused:
-    if ends_with_escape(pattern):
+def _no_pattern(column: SealedColumn, pattern: str, escape: str) -> Refused:
+    if ends_with_escape(pattern, escape):
         return Refused("LIKE pattern must not end with escape character", sqlstate="22025")
     return Refused(
         f'column "{column.name}" is sealed with search: {column.search} and cannot be matched with this LIKE pattern',
@@ -199,6 +256,8 @@ def _no_pattern(column: SealedColumn, pattern: str) -> Refused:
 _SEAL: Final[dict[Use, Callable[[SealedColumn, SqlType, Settings, Sealer], Convert]]] = {
     Use.ASSIGN: _assign,
     Use.CARRY: _carry,
+    Use.SHOW: _show,
+    Use.RANK: _rank,
     Use.COMPARE: _compare,
     Use.PREFIX_LOW: _prefix_low,
     Use.PREFIX_HIGH: _prefix_high,
@@ -210,9 +269,11 @@ def opening_function(opening: Opening, data_format: int, settings: Settings, sea
 
     The callable raises Refused: XX001 for a value that does not open, 22P05 for what client_encoding cannot express.
     """
+    if opening.fields is not None:
+        return _record_function(opening, opening.fields, data_format, settings, sealers)
     sealer, binary, type_ = sealers.sealer(opening.column), data_format == BINARY_FORMAT, opening.type
     encode = (codecs.binary_encoder if binary else codecs.text_encoder)(type_, settings)
-    open_, name = sealer.open, opening.column.name
+    open_, name = _opener(opening, sealer, sealers), opening.column.name
 
     def open_plain(data: bytes) -> bytes:
         try:
@@ -235,6 +296,44 @@ def opening_function(opening: Opening, data_format: int, settings: Settings, sea
     if form is None or not isinstance(sealer, KernelSealer):
         return open_plain
     return kernel.opener(sealer.keys, is_hex=not binary, form=form, reference=open_plain)
+
+
+def _record_function(
+    opening: Opening, fields: tuple[Opening | None, ...], data_format: int, settings: Settings, sealers: Sealers
+) -> Convert:
+    """A record, whose sealed fields are opened."""
+    name, binary = opening.column.name, data_format == BINARY_FORMAT
+    made = [None if part is None else opening_function(part, data_format, settings, sealers) for part in fields]
+
+    def open_record(data: bytes) -> bytes:
+        try:
+            given = records.parse_binary(data) if binary else [(0, value) for value in records.parse_text(data)]
+        except InvalidValue:
+            raise corrupted(name) from None
+        if len(given) != len(made):
+            raise Refused("the server returns another record than was planned", sqlstate="XX000")
+        opened = [
+            (
+                oid if part is None or part.fields is not None else part.type.oid,
+                value if value is None or open_ is None else open_(value),
+            )
+            for (oid, value), part, open_ in zip(given, fields, made, strict=True)
+        ]
+        return records.print_binary(opened) if binary else records.print_text([value for _, value in opened])
+
+    return open_record
+
+
+def _random(column: SealedColumn) -> SealedColumn:
+    """The column as if its search were none: how values that are only shown are sealed."""
+    return replace(column, scheme=Scheme.RANDOM)
+
+
+def _opener(opening: Opening, sealer: Sealer, sealers: Sealers) -> Convert:
+    if not opening.is_mixed:
+        return sealer.open
+    shown = sealers.sealer(_random(opening.column))
+    return lambda sealed: (shown if sealed[1:2] == _RANDOM else sealer).open(sealed)
 
 
 def opens_elements(opening: Opening) -> bool:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pglast import ast
 
 from proxy.config import Scheme
 from proxy.errors import Refused
-from proxy.pgtypes import Family, SqlType
+from proxy.pgtypes import BY_NAME, Family, SqlType
 from proxy.sql import refusals
-from proxy.sql.catalog import SEALED_SCHEMA
+from proxy.sql.catalog import CARRYING_FUNCTIONS, SEALED_SCHEMA
 from proxy.sql.context import Context
-from proxy.sql.conversions import BIGINT, INTEGER
+from proxy.sql.conversions import BIGINT, DOUBLE, INTEGER, NUMBERS, TIMESTAMPTZ
 from proxy.sql.declared import declared, declared_call
 from proxy.sql.dispatch import each, expression, handles, plain
-from proxy.sql.flow import PLAIN, Flow, Plain, Row, Sealed, Slot
+from proxy.sql.flow import PLAIN, Flow, Kind, Open, Plain, Row, Sealed, Slot
 from proxy.sql.meeting import OPERATORS, current, require, unify, use_as_plain
 from proxy.sql.plan import TEXT
 from proxy.sql.scopes import Scope
@@ -24,8 +24,11 @@ from proxy.sql.terms import condition
 
 _PASSING: Final = frozenset({"first_value", "last_value", "nth_value", "any_value"})
 _OFFSET: Final = frozenset({"lag", "lead"})
+_CONVERSIONS: Final = {
+    **{name: SqlType(BY_NAME[full]) for name, full in (("int2", "smallint"), ("int4", "integer"), ("int8", "bigint"))},
+    **{name: SqlType(BY_NAME[name]) for name in ("numeric", "text", "date", "uuid", "bytea")},
+}
 _COUNTS: Final = frozenset({"num_nulls", "num_nonnulls"})
-_KNOWN: Final = _PASSING | _OFFSET | _COUNTS | {"count", "min", "max", "array_agg", "mode", "percentile_disc"}
 _RANGE_OFFSET: Final = 0x0002  # FRAMEOPTION_RANGE, nodes/parsenodes.h
 
 
@@ -47,6 +50,8 @@ def function_call(ctx: Context, node: ast.FuncCall, slot: Slot, scope: Scope) ->
         return declared_call(ctx, node, function, scope)
     name, is_builtin = _name(ctx, node)
     args = each(ctx, node, "args", scope)
+    if is_builtin and (converted := _conversion(ctx, node, name, args, slot)) is not None:
+        return converted
     if node.agg_filter is not None:
         condition(ctx, Slot(node, "agg_filter"), scope)
     doing = f'sorted in "{name}"'
@@ -62,7 +67,7 @@ def function_call(ctx: Context, node: ast.FuncCall, slot: Slot, scope: Scope) ->
         known = None
         if ctx.is_stored and name in ("sealwire.min", "sealwire.max"):
             known = _extreme(ctx, call)
-        elif name in _KNOWN:
+        elif name in CARRYING_FUNCTIONS:
             known = _known(ctx, call)
         if known is not None:
             return known
@@ -72,13 +77,34 @@ def function_call(ctx: Context, node: ast.FuncCall, slot: Slot, scope: Scope) ->
     return PLAIN
 
 
+def _conversion(ctx: Context, node: ast.FuncCall, name: str, args: list[Flow], slot: Slot) -> Flow | None:
+    """date('2020-01-01'), int4('5'): the call of a type's name with a literal is a cast; so PostgreSQL, where no
+    function takes the literal (func_get_detail in parse_func.c). Of date($1) it chooses date(timestamptz)."""
+    flow = args[0] if len(args) == 1 and node.over is None and not node.func_variadic else None
+    if not isinstance(flow, Open) or not flow.is_direct or name not in _CONVERSIONS:
+        return None
+    (leaf,) = flow.leaves
+    target = _CONVERSIONS[name]
+    if leaf.type is not None and not (name == "date" and leaf.type.family in (Family.TIMESTAMP, Family.TIMESTAMPTZ)):
+        return None
+    if leaf.kind is Kind.PARAM and leaf.type is None:
+        if name != "date":
+            return None
+        leaf.source = TIMESTAMPTZ
+    if leaf.type is None:
+        leaf.source = target
+    else:
+        leaf.casts = (*leaf.casts, target)
+    leaf.slot = slot
+    return Open(flow.leaves, target, is_direct=True)
+
+
 def _name(ctx: Context, node: ast.FuncCall) -> tuple[str, bool]:
-    """The function's name, and whether it is PostgreSQL's own: functions are not looked up in pg_temp, and another
-    schema before pg_catalog could hold one of the same name."""
+    """The function's name, and whether it is PostgreSQL's own; a schema before pg_catalog with one of the same name is
+    refused as a whole."""
     names = [part.sval or "" for part in node.funcname or ()]
     if len(names) == 1:
-        searched = (schema for schema in ctx.path.schemas if not schema.startswith("pg_temp"))
-        return names[0], next(searched, "pg_catalog") == "pg_catalog"
+        return names[0], True
     if names[0] == "pg_catalog":
         return names[-1], True
     return ".".join(names), ctx.is_stored and names[0] == SEALED_SCHEMA
@@ -113,7 +139,7 @@ def _known(ctx: Context, call: Call) -> Flow | None:
     first = current(call.args[0], call.position) if call.args else PLAIN
     if not isinstance(first, Sealed) or first.is_array:
         return None
-    result = Sealed(first.column, first.type.unmodified)
+    result = replace(first, type=first.type.unmodified, origin=None)
     if name in _OFFSET:
         return _offset(ctx, call, first)
     for flow in call.args[1:]:
@@ -126,7 +152,7 @@ def _known(ctx: Context, call: Call) -> Flow | None:
             if first.column.scheme < Scheme.ORDER:
                 # DISTINCT sorts, and the array comes out sorted
                 raise refusals.needs(first.column, Scheme.ORDER, 'aggregated with "DISTINCT"', call.position)
-        return None if first.type.is_array else Sealed(first.column, first.type.unmodified.array)
+        return None if first.type.is_array else replace(result, type=result.type.array)
     return result if name in _PASSING else None
 
 
@@ -150,7 +176,8 @@ def _extreme(ctx: Context, call: Call) -> Flow | None:
     if not ctx.is_stored:
         ctx.note(call.node, call.node)
         call.node.funcname = (ast.String(sval=SEALED_SCHEMA), ast.String(sval=name))
-    return Sealed(first.column, TEXT if kind.facts.name == "character varying" else kind)
+    kind = TEXT if kind.facts.name == "character varying" else kind
+    return replace(first, type=kind, origin=None)
 
 
 def _offset(ctx: Context, call: Call, first: Sealed) -> Flow | None:
@@ -160,10 +187,10 @@ def _offset(ctx: Context, call: Call, first: Sealed) -> Flow | None:
     if len(call.args) > 1:
         use_as_plain(ctx, call.args[1], f'passed to function "{call.name}"', call.position, INTEGER)
     if len(call.args) < 3:
-        return Sealed(first.column, first.type.unmodified)
+        return replace(first, type=first.type.unmodified, origin=None)
     doing = f'combined by function "{call.name}"'
     flow = unify(ctx, [first, call.args[2]], call.name.upper(), doing, call.position)
-    return Sealed(flow.column, flow.type.unmodified) if isinstance(flow, Sealed) else None
+    return replace(flow, type=flow.type.unmodified) if isinstance(flow, Sealed) else None
 
 
 def _ordered_set(ctx: Context, call: Call) -> Flow | None:
@@ -178,14 +205,17 @@ def _ordered_set(ctx: Context, call: Call) -> Flow | None:
     # The manual lets mode() choose among equally frequent values, so equality suffices.
     wanted = Scheme.EQUALITY if call.name == "mode" else Scheme.ORDER
     require(ctx, flow, wanted, f"used with {call.name}()", call.position)
-    fraction = call.node.args[0] if call.node.args else None
-    while isinstance(fraction, ast.TypeCast):
-        fraction = fraction.arg
-    if call.name == "percentile_disc" and not isinstance(fraction, ast.A_Const):
-        return None  # an array of fractions gives an array of values
-    if isinstance(fraction, ast.A_Const) and isinstance(fraction.val, ast.String):
-        return None
-    return Sealed(flow.column, flow.type.unmodified)
+    fraction = call.args[0] if call.args else None
+    if call.name == "percentile_disc":
+        if not isinstance(fraction, Open) or not (fraction.is_direct or fraction.is_array):
+            return None
+        if fraction.is_array or (fraction.type is not None and fraction.type.is_array):
+            return replace(flow, type=flow.type.unmodified.array, origin=None)
+        if fraction.type is None and flow.type.family in NUMBERS:
+            fraction.leaves[0].plain_type = DOUBLE
+            name = ast.TypeName(names=(ast.String(sval="pg_catalog"), ast.String(sval="float8")), typemod=-1)
+            ctx.replace(Slot(call.node, "args", 0), ast.TypeCast(arg=Slot(call.node, "args", 0).get(), typeName=name))
+    return replace(flow, type=flow.type.unmodified, origin=None)
 
 
 def sort_list(

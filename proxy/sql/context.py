@@ -16,10 +16,11 @@ from pglast import ast
 from proxy.config import DatabasePolicy, SealedColumn
 from proxy.errors import Refused
 from proxy.pgtypes import UNKNOWN_OID, Family, SqlType
+from proxy.sql.carrying import settle
 from proxy.sql.catalog import Catalog, Relation, SearchPath
-from proxy.sql.flow import Columns, Kind, Leaf, Slot
+from proxy.sql.flow import Columns, Kind, Leaf, Slot, bare
 from proxy.sql.naming import column_name
-from proxy.sql.plan import LiteralSlot, Sealing, ServerParam, Use
+from proxy.sql.plan import TEXT, LiteralSlot, Sealing, ServerParam, Use
 from proxy.sql.splicing import Edit
 from proxy.sql.survey import constants
 
@@ -72,6 +73,8 @@ class Context:
         self._grown: list[Slot] = []
         self._sealings: dict[tuple[int, Use], Sealing] = {}
         self._params: list[Leaf] = []
+        self.carried: list[Leaf] = []
+        """Leaves sealed as Use.CARRY, whose form is settled at the end."""
         self._key = secrets.token_hex(16)
 
     def marker(self, index: int) -> str:
@@ -117,11 +120,11 @@ class Context:
             found = self._sealings[key] = Sealing(column, use)
         return found
 
-    def seal_literal(self, text: str, sealing: Sealing) -> ast.Node:
-        """Registers a literal and returns the node to put in its place: the marker, cast to bytea."""
+    def seal_literal(self, text: str, sealing: Sealing, *, is_array: bool = False) -> ast.Node:
+        """Registers a literal and returns the node to put in its place: the marker, cast to bytea or bytea[]."""
         index = len(self.literals)
         self.literals.append(LiteralSlot(text, sealing))
-        return bytea_cast(ast.A_Const(isnull=False, val=ast.String(sval=self.marker(index))))
+        return bytea_cast(ast.A_Const(isnull=False, val=ast.String(sval=self.marker(index))), is_array=is_array)
 
     def seal(self, leaf: Leaf, sealing: Sealing) -> None:
         """Decides a leaf for a sealed column and edits the tree; the numbers of parameters follow in finish_params."""
@@ -138,14 +141,13 @@ class Context:
 
     def _replace(self, leaf: Leaf, sealing: Sealing) -> None:
         if leaf.kind is Kind.LITERAL:
+            leaf.literal = len(self.literals)
             self.replace(leaf.slot, self.seal_literal(leaf.text, sealing))
         elif leaf.kind is Kind.NULL:
             if leaf.casts or leaf.source is not None:
                 self.replace(leaf.slot, bytea_cast(ast.A_Const(isnull=True)))
-        elif isinstance(node := leaf.slot.get(), ast.TypeCast):
-            while isinstance(node, ast.TypeCast):
-                node = node.arg
-            self.replace(leaf.slot, node)
+        else:
+            self.replace(leaf.slot, bare(leaf.slot.get()))
 
     def declared_type(self, number: int) -> int:
         """OID that the client declared for parameter `number`; 0: none."""
@@ -158,6 +160,7 @@ class Context:
 
     def finish(self) -> tuple[ServerParam, ...] | None:
         """The last edits: the server's parameter numbers, and lists that were opened for edits are closed again."""
+        settle(self)
         params = self.finish_params()
         for slot in self._grown:
             slot.close()
@@ -177,27 +180,33 @@ class Context:
                 self._follow(leaf)
         count = max(len(self.param_types), max(leaf.number for leaf in self._params))
         server: list[ServerParam | None] = [None] * count
-        numbers: dict[tuple[int, Sealing | None], int] = {}
+        numbers: dict[tuple[int, Sealing | None, tuple[int, ...]], int] = {}
         uses: dict[int, list[Leaf]] = {}
+        absorbed = {leaf.number: (leaf.source or TEXT).oid for leaf in self._params if leaf.absorbed}
         for leaf in self._params:
             uses.setdefault(leaf.number, []).append(leaf)
         for number, leaves in uses.items():
             if len(leaves) > 1 and not self.declared_type(number):
                 self._agree(number, leaves)
         for leaf in self._params:
-            key = (leaf.number, leaf.sealing)
+            if leaf.absorbed:
+                continue
+            more = tuple(part.number - 1 for part in leaf.parts)
+            key = (leaf.number, leaf.sealing, more)
             if key in numbers:
                 number = numbers[key]
             elif server[leaf.number - 1] is None:
                 number = leaf.number
-                server[number - 1] = ServerParam(number - 1, leaf.sealing)
+                server[number - 1] = ServerParam(number - 1, leaf.sealing, more)
             else:
-                server.append(ServerParam(leaf.number - 1, leaf.sealing))
+                server.append(ServerParam(leaf.number - 1, leaf.sealing, more))
                 number = len(server)
             numbers[key] = number
             if number != leaf.number:
                 self._renumber(leaf, number)
-        return tuple(param or ServerParam(index) for index, param in enumerate(server))
+        return tuple(
+            param or ServerParam(index, absorbed=absorbed.get(index + 1, 0)) for index, param in enumerate(server)
+        )
 
     def _follow(self, leaf: Leaf) -> None:
         first = next(other for other in self._params if other.number == leaf.number)
@@ -213,9 +222,7 @@ class Context:
                 return
 
     def _renumber(self, leaf: Leaf, number: int) -> None:
-        node = leaf.slot.get()
-        while isinstance(node, ast.TypeCast):
-            node = node.arg
+        node = bare(leaf.slot.get())
         self.note(node, node)
         node.number = number
 
@@ -226,7 +233,7 @@ class Context:
             return
         if all(leaf.sealing == leaves[0].sealing for leaf in leaves):
             return
-        types = [leaf.sealing.client_type if leaf.sealing else leaf.type or leaf.plain_type for leaf in leaves]
+        types = [leaf.sealing.client_type if leaf.sealing else leaf.source or leaf.plain_type for leaf in leaves]
         for index, leaf in enumerate(leaves):
             for other, kind in zip(leaves[:index], types[:index], strict=True):
                 mine = types[index]

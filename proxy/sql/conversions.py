@@ -20,6 +20,8 @@ BIGINT: Final = SqlType(BY_NAME["bigint"])
 NUMERIC: Final = SqlType(BY_NAME["numeric"])
 BOOLEAN: Final = SqlType(BY_NAME["boolean"])
 BYTEA: Final = SqlType(BY_NAME["bytea"])
+DOUBLE: Final = SqlType(BY_NAME["double precision"])
+TIMESTAMPTZ: Final = SqlType(BY_NAME["timestamp with time zone"])
 
 # Names as the catalog has them: what the grammar writes for its own spellings, and what people write themselves.
 # `"char"` (pg_catalog.char) is another type than char(n) and is not in the list.
@@ -47,12 +49,13 @@ _INTERNAL: Final = {
     )
 }
 
-_NUMBERS: Final = (Family.SMALLINT, Family.INTEGER, Family.BIGINT, Family.NUMERIC, Family.REAL, Family.DOUBLE)
-_STRINGS: Final = (Family.TEXT, Family.CHAR)
+TYPE_NAMES: Final = tuple(_INTERNAL)
+STRINGS: Final = (Family.TEXT, Family.CHAR)
+NUMBERS: Final = (Family.SMALLINT, Family.INTEGER, Family.BIGINT, Family.NUMERIC, Family.REAL, Family.DOUBLE)
 _MOMENTS: Final = (Family.DATE, Family.TIMESTAMP, Family.TIMESTAMPTZ)
 _CATEGORY: Final[dict[Family, str]] = {
-    **dict.fromkeys(_NUMBERS, "N"),
-    **dict.fromkeys(_STRINGS, "S"),
+    **dict.fromkeys(NUMBERS, "N"),
+    **dict.fromkeys(STRINGS, "S"),
     **dict.fromkeys((*_MOMENTS, Family.TIME), "D"),
     Family.BOOLEAN: "B",
 }
@@ -96,10 +99,10 @@ def converts_implicitly(source: SqlType, target: SqlType) -> bool:
         return True
     if source.is_array or target.is_array:
         return False
-    for chain in (_NUMBERS, _MOMENTS):
+    for chain in (NUMBERS, _MOMENTS):
         if source.family in chain and target.family in chain:
             return chain.index(source.family) < chain.index(target.family)
-    return source.family in _STRINGS and target.family in _STRINGS
+    return source.family in STRINGS and target.family in STRINGS
 
 
 def common_type(kinds: Iterable[SqlType | None], construct: str, position: int | None) -> SqlType | None:
@@ -146,7 +149,7 @@ def comparable(left: SqlType, right: SqlType) -> bool:
         return left.oid == right.oid
     if left.family is right.family:
         return True
-    return any(left.family in group and right.family in group for group in (_NUMBERS, _STRINGS, _MOMENTS))
+    return any(left.family in group and right.family in group for group in (NUMBERS, STRINGS, _MOMENTS))
 
 
 def compared_type(left: SqlType, right: SqlType | None) -> SqlType:
@@ -166,15 +169,27 @@ def operand_type(kind: SqlType | None) -> SqlType | None:
     return TEXT if kind is not None and kind.oid == _VARCHAR_OID else kind
 
 
+def keeps(source: SqlType, target: SqlType) -> bool:
+    """True where a cast within a family changes no value of type `source`, and no text of one."""
+    if target.typmod == -1 or (source.oid == target.oid and source.typmod == target.typmod):
+        return True
+    if source.typmod == -1 or source.family is Family.CHAR or source.is_array:
+        return False
+    if source.family is Family.NUMERIC:
+        (p, s), (wider, same) = source.precision_scale or (0, 0), target.precision_scale or (0, 0)
+        return s == same and p <= wider
+    return source.typmod <= target.typmod
+
+
 def assignable(source: SqlType, target: SqlType) -> bool:
     """True where a value of one type can be stored in a column of the other (assignment casts of pg_cast)."""
     if source.is_array or target.is_array:
         return source.is_array == target.is_array and assignable(source.element, target.element)
-    if source.family is target.family or target.family in _STRINGS:
+    if source.family is target.family or target.family in STRINGS:
         return True
     pair = {source.family, target.family}
     if pair == {Family.JSON, Family.JSONB}:
         return True
     if target.family is Family.TIME:
         return source.family in (Family.TIMESTAMP, Family.TIMESTAMPTZ)
-    return pair <= set(_NUMBERS) or pair <= set(_MOMENTS)
+    return pair <= set(NUMBERS) or pair <= set(_MOMENTS)

@@ -14,11 +14,13 @@ from pglast import ast
 from proxy.config import SealedColumn
 from proxy.errors import Refused
 from proxy.pgtypes import SqlType
-from proxy.sql import utility
+from proxy.sql import refusals, utility
+from proxy.sql.carrying import used
 from proxy.sql.catalog import Relation
 from proxy.sql.ddl_columns import require_relation, sealed_columns
 from proxy.sql.ddl_index import existing
-from proxy.sql.flow import Slot
+from proxy.sql.flow import Slot, Uses
+from proxy.sql.meeting import current
 from proxy.sql.plan import CopyFormat, CopyPlan, Plan
 from proxy.sql.queries import openings
 from proxy.sql.survey import Tree
@@ -43,11 +45,15 @@ def _copy_query(task: Task, node: Tree) -> Plan:
     sealed = [None if opening is None else opening.column for opening in results]
     _refuse_file(node, next(column for column in sealed if column is not None))
     for opening in results:
+        if opening is not None and opening.fields is not None:
+            raise refusals.whole_row(opening.column, None)
         if opening is not None and opening.type.is_array and not opening.column.type.is_array:
             raise Refused(
                 f'COPY of an array of sealed column "{opening.column.name}" is not supported',
                 hint="copy its values one by one, or SELECT the array",
             )
+    for _, flow in columns:
+        used(current(flow, None), Uses.STRICT)
     types = [None if opening is None else opening.type for opening in results]
     return task.plan(node, copy=_stream(node, names, sealed, types))
 

@@ -106,6 +106,8 @@ def _fill(
     piece = execute.head
     for at, param in enumerate(params):
         piece += ", " if at else ""
+        if param.more:
+            raise refuse_joined(param)
         argument, sealing = given[param.client], param.sealing
         if sealing is None:
             if argument.text is None:
@@ -127,6 +129,14 @@ def _fill(
             literals.append(LiteralSlot(argument.literal.text, _for(argument.literal, sealing, param.client + 1)))
             piece = ""
     return (*pieces, piece + execute.tail), tuple(literals)
+
+
+def refuse_joined(param: ServerParam) -> Refused:
+    """A value that is made of several parameters is made by Bind only."""
+    return Refused(
+        f"the value that parameter ${param.client + 1} becomes part of cannot be made in a prepared statement of SQL",
+        hint="send the array, or the whole pattern, as one parameter, or prepare the statement by the protocol",
+    )
 
 
 def _for(literal: Literal, sealing: Sealing, number: int) -> Sealing:

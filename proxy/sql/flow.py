@@ -62,6 +62,19 @@ def _closed(value: list[Any]) -> tuple[Any, ...]:
     return tuple(_closed(part) if isinstance(part, list) else part for part in value)
 
 
+def bare(node: Any) -> Any:
+    """The literal or parameter inside all that may be written around a leaf: casts, COLLATE, +, and date(...)."""
+    while True:
+        if isinstance(node, ast.TypeCast | ast.CollateClause):
+            node = node.arg
+        elif isinstance(node, ast.A_Expr):
+            node = node.rexpr
+        elif isinstance(node, ast.FuncCall):
+            (node,) = node.args or ()
+        else:
+            return node
+
+
 class Kind(enum.Enum):
     """What a leaf is."""
 
@@ -70,24 +83,43 @@ class Kind(enum.Enum):
     PARAM = "parameter"
 
 
+class Uses(enum.Flag):
+    """What becomes of a value that stands beside sealed ones: it decides the form that it is sealed in."""
+
+    NONE = 0
+    SHOWN = enum.auto()
+    """It may be a result."""
+    COMPARED = enum.auto()
+    """Compared, grouped or sorted with stored values."""
+    STORED = enum.auto()
+    """Stored into `Leaf.stored_in`."""
+    STRICT = enum.auto()
+    """Anything else: only the form that shows, compares and is stored alike will do."""
+
+
 class Leaf:
     """One NULL, literal or parameter with the casts written around it; `slot` is the place of the outermost cast."""
 
     __slots__ = (
+        "absorbed",
         "casts",
         "group",
         "is_cast",
         "is_neutral",
         "is_plain",
         "kind",
+        "literal",
         "location",
         "needs",
         "number",
+        "parts",
         "plain_type",
         "sealing",
         "slot",
         "source",
+        "stored_in",
         "text",
+        "uses",
     )
 
     def __init__(
@@ -126,6 +158,16 @@ class Leaf:
         """The weakest scheme that carries what has been done with it so far: grouped, sorted..."""
         self.plain_type: SqlType | None = None
         """Type of the plain side it met, where known."""
+        self.parts: tuple[Leaf, ...] = ()
+        """Parameters whose values become part of this one's; their own places have left the tree."""
+        self.absorbed = False
+        """True for such a part."""
+        self.literal: int | None = None
+        """Index in Context.literals of a sealed literal."""
+        self.uses = Uses.NONE
+        """What becomes of it where it is sealed as Use.CARRY."""
+        self.stored_in: SealedColumn | None = None
+        """The column that it is stored into."""
 
     @property
     def type(self) -> SqlType | None:
@@ -148,6 +190,8 @@ class Sealed:
     """What the application sees; is_array (and not column.type.is_array): an array of sealed values."""
     origin: tuple[int, int] | None = None
     """(relation OID, attribute number) while it is a plain reference: what RowDescription shows."""
+    carried: tuple[Leaf, ...] = ()
+    """Literals and parameters that may be this value. Whoever derives a flow from this one hands them on."""
 
     @property
     def is_array(self) -> bool:
@@ -170,9 +214,9 @@ class Open:
     slot: Slot | None = None
     """Place of the ARRAY[...], with casts around it, where is_array."""
     casts: tuple[SqlType, ...] = ()
-    """Casts around a shared column, innermost first; they follow those of its leaves."""
+    """Casts around a shared column or a combination, innermost first; they follow those of its leaves."""
     wraps: tuple[Slot, ...] = ()
-    """Places of those casts: they leave the tree once the column is sealed."""
+    """Places of those casts: they leave the tree once the value is sealed."""
 
 
 @dataclass(frozen=True, slots=True)

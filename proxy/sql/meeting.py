@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from pglast import ast
@@ -15,9 +16,11 @@ from pglast import ast
 from proxy.config import Scheme, SealedColumn
 from proxy.pgtypes import Family, SqlType
 from proxy.sql import refusals
+from proxy.sql.arrays import array_elements, array_literal
+from proxy.sql.carrying import used
 from proxy.sql.context import Context, bytea_cast
 from proxy.sql.conversions import BYTEA, assignable, common_type, common_typmod, comparable, operand_type
-from proxy.sql.flow import PLAIN, Flow, Kind, Leaf, Opaque, Open, Plain, Row, Sealed, Unsealed, resolve_unknown
+from proxy.sql.flow import PLAIN, Flow, Kind, Leaf, Opaque, Open, Plain, Row, Sealed, Unsealed, Uses, resolve_unknown
 from proxy.sql.plan import TEXT, Sealing, Use
 
 OPERATORS: Final = {
@@ -42,7 +45,8 @@ def current(flow: Flow, position: int | None) -> Flow:
                     raise refusals.also_plain(leaf.sealing.column, position)
                 column = leaf.sealing.column
                 kind = flow.type or column.type.unmodified
-                return Sealed(column, kind.array if flow.is_array and not kind.is_array else kind)
+                kind = kind.array if flow.is_array and not kind.is_array else kind
+                return Sealed(column, kind, carried=flow.leaves)
     return flow
 
 
@@ -76,8 +80,12 @@ def require(ctx: Context, flow: Flow, scheme: Scheme, doing: str, position: int 
     if isinstance(flow, Sealed):
         if flow.is_array:
             raise refusals.cannot(flow.column, f"{doing} as an array", position)
+        if flow.type.family is Family.JSON and scheme > Scheme.RANDOM and not flow.type.is_array:
+            raise refusals.no_equality(flow.type, position)
         if flow.column.scheme < scheme:
             raise refusals.needs(flow.column, scheme, doing, position)
+        if scheme > Scheme.RANDOM:
+            used(flow, Uses.COMPARED)
     elif isinstance(flow, Open):
         for leaf in flow.leaves:
             leaf.needs = max(leaf.needs, scheme)
@@ -98,8 +106,9 @@ def refuse_record(ctx: Context, flow: Row, position: int | None) -> None:
 def compare(ctx: Context, operator: str, left: Flow, right: Flow, position: int | None) -> None:
     """`left operator right`; PostgreSQL decides it on ciphertext."""
     if isinstance(left, Row) and isinstance(right, Row):
-        refuse_record(ctx, left, position)
-        refuse_record(ctx, right, position)
+        if not (left.is_record and right.is_record):
+            refuse_record(ctx, left, position)
+            refuse_record(ctx, right, position)
         if len(left.fields) != len(right.fields):
             raise refusals.syntax("unequal number of entries in row expressions", position)
         for (_, a), (_, b) in zip(left.fields, right.fields, strict=True):
@@ -118,20 +127,26 @@ def compare(ctx: Context, operator: str, left: Flow, right: Flow, position: int 
 
 def _compare_sealed(ctx: Context, operator: str, sealed: Sealed, other: Flow, doing: str, position: int | None) -> None:
     check_operator(sealed, operator, doing, position)
+    used(sealed, Uses.COMPARED)
     if isinstance(other, Sealed):
         check_same(sealed, other, doing, position)
+        used(other, Uses.COMPARED)
     elif isinstance(other, Open) and not other.is_array:
         if other.type is not None and not _meets(sealed, other.type):
             raise refusals.no_operator(operator, sealed.type, other.type, position)
         if sealed.type.family is Family.TEXT and other.type is not None and other.type.family is Family.CHAR:
             _strip_padding(sealed, other, doing, position)
         seal(ctx, other, sealed.column, Use.CARRY if other.is_shared else Use.COMPARE, doing, position)
+        for leaf in other.leaves if other.is_shared else ():
+            leaf.uses |= Uses.COMPARED
     else:
         raise refusals.meets_plain(sealed.column, doing, position)
 
 
 def check_operator(sealed: Sealed, operator: str, doing: str, position: int | None) -> None:
     wanted = OPERATORS.get(operator)
+    if wanted is not None and sealed.type.family is Family.JSON and not sealed.type.is_array:
+        raise refusals.no_operator(operator, sealed.type, None, position)
     if wanted is None or sealed.is_array:
         raise refusals.cannot(sealed.column, doing, position)
     if sealed.column.scheme < wanted:
@@ -158,8 +173,10 @@ def compare_any(ctx: Context, operator: str, left: Flow, right: Flow, position: 
     left, right = current(left, position), current(right, position)
     if isinstance(left, Sealed):
         check_operator(left, operator, doing, position)
+        used(left, Uses.COMPARED)
         if isinstance(right, Sealed) and right.is_array:
-            check_same(left, Sealed(right.column, right.type.element), doing, position)
+            check_same(left, replace(right, type=right.type.element), doing, position)
+            used(right, Uses.COMPARED)
         elif isinstance(right, Open):
             _seal_elements(ctx, operator, left, right, doing, position)
         else:
@@ -167,7 +184,7 @@ def compare_any(ctx: Context, operator: str, left: Flow, right: Flow, position: 
     elif isinstance(right, Sealed):
         if not right.is_array:
             raise refusals.cannot(right.column, f"{doing} as an array", position)
-        _compare_sealed(ctx, operator, Sealed(right.column, right.type.element), left, doing, position)
+        _compare_sealed(ctx, operator, replace(right, type=right.type.element), left, doing, position)
     else:
         use_as_plain(ctx, left, doing, position)
         kind = _kind(left)
@@ -205,61 +222,17 @@ def _seal_elements(ctx: Context, operator: str, sealed: Sealed, array: Open, doi
 def _spread(ctx: Context, leaf: Leaf, column: SealedColumn, position: int | None) -> None:
     """An array literal becomes ARRAY[...] of sealed elements."""
     elements = array_elements(leaf.text)
-    if elements is None or any(not kind.is_array for kind in leaf.casts):
+    if any(not kind.is_array for kind in leaf.casts):
         raise refusals.unsupported("this array literal", position, "write it as ARRAY[...] or send it as a parameter")
+    if elements is None:  # several dimensions, or malformed: whoever reads the value says so
+        leaf.sealing = Sealing(column, Use.COMPARE, leaf.source, leaf.casts, is_array=True)
+        ctx.replace(leaf.slot, ctx.seal_literal(leaf.text, leaf.sealing, is_array=True))
+        return
     source = leaf.source.element if leaf.source else None
     sealing = Sealing(column, Use.COMPARE, source, tuple(kind.element for kind in leaf.casts))
     nodes = tuple(ast.A_Const(isnull=True) if text is None else ctx.seal_literal(text, sealing) for text in elements)
     ctx.replace(leaf.slot, bytea_cast(ast.A_ArrayExpr(elements=nodes), is_array=True))
     leaf.sealing = sealing
-
-
-def array_elements(text: str) -> list[str | None] | None:
-    """The elements of a one-dimensional array literal, `{a,"b c",NULL}`; None where it is malformed, has several
-    dimensions or bounds of its own. Source: the manual, "Array Input and Output Syntax"."""
-    body = text.strip(" \t\n\r\v\f")
-    if len(body) < 2 or body[0] != "{" or body[-1] != "}":
-        return None
-    body = body[1:-1]
-    if not body.strip():
-        return []
-    elements: list[str | None] = []
-    index, size = 0, len(body)
-    while True:
-        while index < size and body[index].isspace():
-            index += 1
-        piece: list[str] = []
-        quoted = index < size and body[index] == '"'
-        if quoted:
-            index += 1
-            while index < size and body[index] != '"':
-                if body[index] == "\\":
-                    index += 1
-                    if index == size:
-                        return None
-                piece.append(body[index])
-                index += 1
-            if index == size:
-                return None
-            index += 1
-            while index < size and body[index].isspace():
-                index += 1
-            elements.append("".join(piece))
-        else:
-            while index < size and body[index] != ",":
-                if body[index] in '{}"\\':
-                    return None
-                piece.append(body[index])
-                index += 1
-            word = "".join(piece).strip()
-            if not word:
-                return None
-            elements.append(None if word.lower() == "null" else word)
-        if index == size:
-            return elements
-        if body[index] != ",":
-            return None
-        index += 1
 
 
 def unify(
@@ -277,12 +250,15 @@ def unify(
         return _unify_plain(ctx, flows, construct, doing, position)
     base = max(sealed, key=lambda flow: width(flow.column))
     kinds: list[SqlType | None] = []
+    carried: list[Leaf] = []
     for flow in flows:
         if isinstance(flow, Sealed):
             check_same(base, flow, doing, position)
             kinds.append(flow.type)
+            carried.extend(flow.carried)
         elif isinstance(flow, Open) and not flow.is_array and not base.is_array:
             kinds.append(flow.type)
+            carried.extend(flow.leaves)
         else:
             raise refusals.meets_plain(base.column, doing, position)
     if base.type.family is Family.CHAR and len({flow.column.type.typmod for flow in sealed}) > 1:
@@ -296,13 +272,13 @@ def unify(
                 if leaf.kind is Kind.PARAM and leaf.source is None and not ctx.declared_type(leaf.number):
                     leaf.source = common
             seal(ctx, flow, base.column, Use.CARRY, doing, position)
-    return Sealed(base.column, common_typmod(kinds, common))
+    return Sealed(base.column, common_typmod(kinds, common), carried=tuple(carried))
 
 
 def _unify_plain(ctx: Context, flows: Sequence[Flow], construct: str, doing: str, position: int | None) -> Flow:
     if all(isinstance(flow, Open) and not flow.is_array for flow in flows):
         opens = [branch for branch in flows if isinstance(branch, Open)]
-        if any(branch.is_shared for branch in opens):
+        if any(branch.is_shared or branch.wraps for branch in opens):
             # Others read that column too: were it sealed for them later, the rest of this result would stay plain.
             for branch in opens:
                 use_as_plain(ctx, branch, doing, position)
@@ -310,6 +286,9 @@ def _unify_plain(ctx: Context, flows: Sequence[Flow], construct: str, doing: str
         common = common_type(kinds, construct, position) or TEXT
         for branch in opens:
             resolve_unknown(branch, common)
+            for leaf in branch.leaves:
+                if leaf.type is not None and leaf.type.oid != common.oid:
+                    leaf.casts = (*leaf.casts, common)
         leaves = tuple(leaf for branch in opens for leaf in branch.leaves)
         return Open(leaves, common_typmod(kinds, common), is_shared=any(branch.is_shared for branch in opens))
     known = next((flow.type for flow in flows if isinstance(flow, Plain) and flow.type is not None), None)
@@ -348,14 +327,44 @@ def assign(ctx: Context, flow: Flow, target: Flow, name: str, position: int | No
     flow = current(flow, position)
     if isinstance(flow, Sealed):
         check_same(target, flow, "stored in each other", position)
+        used(flow, Uses.STORED, column)
         if not _fits(flow.column.type, column.type):
             raise refusals.too_wide(column, flow.column.type, position)
     elif isinstance(flow, Open) and not flow.is_array:
         if flow.type is not None and not ctx.is_stored and not assignable(flow.type, column.type):
             raise refusals.not_assignable(name, column.type, flow.type, position)
         seal(ctx, flow, column, Use.ASSIGN, "stored", position)
+    elif isinstance(flow, Open) and column.type.is_array and not ctx.is_stored:
+        _store_array(ctx, flow, column, name, position)
     else:
         raise refusals.meets_plain(column, "stored", position)
+
+
+def _store_array(ctx: Context, flow: Open, column: SealedColumn, name: str, position: int | None) -> None:
+    """ARRAY[...] of literals becomes one array literal, of parameters one parameter that is made of them all."""
+    kind = flow.type
+    kinds = {leaf.kind for leaf in flow.leaves}
+    is_literal = Kind.PARAM not in kinds
+    if kind is None or flow.slot is None or not (is_literal or kinds == {Kind.PARAM}) or flow.is_shared:
+        raise refusals.meets_plain(column, "stored", position)
+    if not assignable(kind, column.type):
+        raise refusals.not_assignable(name, column.type, kind, position)
+    for leaf in flow.leaves:
+        if leaf.casts or leaf.is_plain or leaf.sealing is not None:
+            raise refusals.meets_plain(column, "stored", position)
+    sealing = Sealing(column, Use.ASSIGN, kind)
+    first = flow.leaves[0]
+    if is_literal:
+        for leaf in flow.leaves:
+            leaf.sealing = sealing
+        texts = [None if leaf.kind is Kind.NULL else leaf.text for leaf in flow.leaves]
+        ctx.replace(flow.slot, ctx.seal_literal(array_literal(texts), sealing))
+        return
+    first.sealing, first.slot = sealing, flow.slot
+    first.parts = flow.leaves[1:]
+    for leaf in first.parts:
+        leaf.absorbed = True
+    ctx.replace(flow.slot, ast.ParamRef(number=first.number, location=first.location))
 
 
 def width(column: SealedColumn) -> float:
@@ -406,6 +415,8 @@ def seal(
             # sealed without its padding, so it would be shown with that of the column
             raise refusals.cannot(column, f"{doing} with values of other lengths", position)
         leaf.is_cast = bool(flow.casts)
+        if chosen is Use.CARRY and leaf.kind is not Kind.NULL:
+            ctx.carried.append(leaf)
         ctx.seal(leaf, ctx.sealing(column, chosen, leaf.source, leaf.casts + flow.casts, is_array=is_array))
     _unwrap(ctx, flow)
 

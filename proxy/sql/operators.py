@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pglast import ast, enums
@@ -10,16 +11,18 @@ from pglast import ast, enums
 from proxy.config import Scheme
 from proxy.pgtypes import Family
 from proxy.sql import refusals
+from proxy.sql.arrays import array_elements
 from proxy.sql.context import Context
-from proxy.sql.conversions import BOOLEAN, compared_type, shared_type, type_of_name
+from proxy.sql.conversions import BOOLEAN, DOUBLE, NUMBERS, compared_type, shared_type, type_of_name
 from proxy.sql.dispatch import each, expression, handles
 from proxy.sql.flow import PLAIN, Flow, Kind, Leaf, Open, Plain, Row, Sealed, Slot
 from proxy.sql.meeting import OPERATORS, compare, compare_any, current, use_as_plain
-from proxy.sql.patterns import split_pattern
+from proxy.sql.patterns import bad_escape, split_pattern
 from proxy.sql.plan import TEXT, Sealing, Use
 from proxy.sql.scopes import Scope
 from proxy.sql.terms import comparison, subquery_columns
 
+_LIKES: Final = frozenset({"~~", "!~~", "~~*", "!~~*"})
 _NEGATED: Final = frozenset({enums.A_Expr_Kind.AEXPR_NOT_BETWEEN, enums.A_Expr_Kind.AEXPR_NOT_BETWEEN_SYM})
 _BINARY_TEXT: Final = "use =, LIKE 'prefix%' with search: order, or select the column and compute in the application"
 
@@ -40,6 +43,8 @@ def _operator(node: ast.A_Expr) -> str:
 def _binary(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:
     position = ctx.position(node.location)
     operator = _operator(node)
+    if operator in _LIKES and node.lexpr is not None:
+        return _like(ctx, node, slot, scope)
     left = None if node.lexpr is None else expression(ctx, Slot(node, "lexpr"), scope)
     right_node = node.rexpr
     if (
@@ -58,6 +63,8 @@ def _binary(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:
     if left is not None and operator in OPERATORS:
         compare(ctx, operator, left, right, position)
         return Plain(BOOLEAN)
+    if operator == "+" and node.lexpr is None and (signed := _signed(ctx, right, slot)) is not None:
+        return signed
     doing = f'used with operator "{operator}"'
     for flow in (left, right):
         if flow is not None:
@@ -65,7 +72,24 @@ def _binary(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:
     return PLAIN
 
 
+def _signed(ctx: Context, flow: Flow, slot: Slot) -> Flow | None:
+    """`+ number`: the number. What is of unknown type becomes double precision, the preferred type of numbers."""
+    if not isinstance(flow, Open) or not flow.is_direct:
+        return None
+    leaf = flow.leaves[0]
+    if leaf.type is None:
+        leaf.source = DOUBLE
+    elif leaf.type.family not in NUMBERS or leaf.type.is_array:
+        return None
+    leaf.slot = slot
+    return Open(flow.leaves, leaf.type, is_direct=True)
+
+
 def _any_all(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:
+    if _operator(node) in _LIKES and isinstance(node.lexpr, ast.ColumnRef):
+        patterns = _patterns(node.rexpr)
+        if patterns and isinstance(current(expression(ctx, Slot(node, "lexpr"), scope), None), Sealed):
+            return _like_each(ctx, node, slot, scope, patterns)
     left = expression(ctx, Slot(node, "lexpr"), scope)
     right = expression(ctx, Slot(node, "rexpr"), scope)
     compare_any(ctx, _operator(node), left, right, ctx.position(node.location))
@@ -91,7 +115,7 @@ def _nullif(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:
         kind = compared_type(left.type, other)
         if kind.family is not left.type.family:
             raise refusals.result_type(left.column, kind, "compared by nullif", position)
-        return Sealed(left.column, kind)
+        return replace(left, type=kind, origin=None)
     return Plain(left.type) if isinstance(left, Plain) else PLAIN
 
 
@@ -139,13 +163,13 @@ def _like(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:
     """LIKE. On a sealed column: a pattern without wildcards is an equality, `x%` a range of an ordered column."""
     position = ctx.position(node.location)
     left = current(expression(ctx, Slot(node, "lexpr"), scope), position)
-    doing = f"matched with {'LIKE' if node.kind == enums.A_Expr_Kind.AEXPR_LIKE else 'ILIKE'}"
+    is_like = _operator(node) in ("~~", "!~~")
+    doing = f"matched with {'LIKE' if is_like else 'ILIKE'}"
     if not isinstance(left, Sealed):
         use_as_plain(ctx, expression(ctx, Slot(node, "rexpr"), scope), doing, position)
         use_as_plain(ctx, left, doing, position)
         return Plain(BOOLEAN)
     column = left.column
-    is_like = node.kind == enums.A_Expr_Kind.AEXPR_LIKE
     if is_like and left.type.family is Family.TEXT and not left.is_array and isinstance(node.lexpr, ast.ColumnRef):
         found = _pattern_parameter(ctx, node, scope)
         if found is not None:
@@ -179,32 +203,114 @@ def _like(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:
     return Plain(BOOLEAN)
 
 
-def _pattern_parameter(ctx: Context, node: ast.A_Expr, scope: Scope) -> tuple[Leaf, str] | None:
-    """The parameter that a pattern is made of, `$1` or `$1 || '%'`, and what is appended to it; None: it is not."""
-    right, name, suffix = node.rexpr, "rexpr", ""
-    holder: ast.Node = node
-    if isinstance(right, ast.A_Expr) and _operator(right) == "||" and (text := _text(right.rexpr)) is not None:
-        holder, right, name, suffix = right, right.lexpr, "lexpr", text
-    while isinstance(right, ast.TypeCast):
-        right = right.arg
-    if not isinstance(right, ast.ParamRef):
+def _patterns(node: object) -> list[ast.Node]:
+    """The elements of ARRAY[...] or of an array literal; [] for any other array."""
+    while isinstance(node, ast.TypeCast) and node.typeName is not None:
+        kind = type_of_name(node.typeName)
+        if kind is None or kind.array.oid != TEXT.array.oid:
+            return []
+        node = node.arg
+    if isinstance(node, ast.A_ArrayExpr):
+        return list(node.elements or ())
+    elements = array_elements(text) if (text := _text(node)) is not None else None
+    return [
+        ast.A_Const(isnull=True) if element is None else ast.A_Const(isnull=False, val=ast.String(sval=element))
+        for element in elements or ()
+    ]
+
+
+def _like_each(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope, patterns: list[ast.Node]) -> Flow:
+    """LIKE ANY (...): several LIKEs joined by OR; LIKE ALL, by AND."""
+    like = node.name
+    kind = enums.A_Expr_Kind.AEXPR_LIKE
+    parts = []
+    for pattern in patterns:
+        part = comparison(node.lexpr, "", pattern)
+        part.kind, part.name, part.location = kind, like, node.location
+        parts.append(part)
+    any_ = node.kind == enums.A_Expr_Kind.AEXPR_OP_ANY
+    joined = ast.BoolExpr(boolop=enums.BoolExprType.OR_EXPR if any_ else enums.BoolExprType.AND_EXPR, args=tuple(parts))
+    if len(parts) == 1:
+        ctx.replace(slot, parts[0])
+        return _like(ctx, parts[0], slot, scope)
+    ctx.replace(slot, joined)
+    return expression(ctx, slot, scope)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """`$1 || '%' ESCAPE $2`: its first parameter, whose parts are the others; the rest as in a Sealing."""
+
+    leaf: Leaf
+    pieces: tuple[str | None, ...]
+    escape: str | None
+
+
+def _pattern_parameter(ctx: Context, node: ast.A_Expr, scope: Scope) -> _Pattern | None:
+    """The pattern, where parameters are in it; None: there are none, or something else is."""
+    slot, escape = Slot(node, "rexpr"), "\\"
+    slots: list[Slot] = []
+    if isinstance(right := node.rexpr, ast.FuncCall) and _is_escape(right):
+        slot, last = Slot(right, "args", 0), Slot(right, "args", 1)
+        text = _text(last.get())
+        if text is None:
+            slots.append(last)
+        elif len(text) > 1:
+            raise bad_escape()
+        else:
+            escape = text
+    pieces: list[str | None] = []
+    for piece in _joined(slot):
+        pieces.append(text := _text(piece.get()))
+        if text is None:
+            slots.insert(pieces.count(None) - 1, piece)
+    if pieces.count(None) == 0 or not all(isinstance(_uncast(piece.get()), ast.ParamRef) for piece in slots):
         return None
-    flow = expression(ctx, Slot(holder, name), scope)
-    if isinstance(flow, Open) and flow.is_direct and (flow.type is None or flow.type.family is Family.TEXT):
-        leaf = flow.leaves[0]
-        return None if leaf.source is None and ctx.declared_type(leaf.number) else (leaf, suffix)
-    return None
+    leaves: list[Leaf] = []
+    for piece in slots:
+        flow = expression(ctx, piece, scope)
+        if not isinstance(flow, Open) or not flow.is_direct:
+            return None
+        if flow.type is not None and flow.type.family is not Family.TEXT:
+            return None
+        (leaf,) = flow.leaves
+        if (leaf.source is None and ctx.declared_type(leaf.number)) or (leaves and (leaf.casts or leaf.parts)):
+            return None
+        leaves.append(leaf)
+    leaves[0].parts = tuple(leaves[1:])
+    for leaf in leaves[1:]:
+        leaf.absorbed = True
+    return _Pattern(leaves[0], tuple(pieces), escape if len(leaves) == pieces.count(None) else None)
+
+
+def _joined(slot: Slot) -> list[Slot]:
+    """The places of what `||` joins."""
+    node = slot.get()
+    if isinstance(node, ast.A_Expr) and node.lexpr is not None and _operator(node) == "||" and _text(node) is None:
+        return [*_joined(Slot(node, "lexpr")), *_joined(Slot(node, "rexpr"))]
+    return [slot]
+
+
+def _uncast(node: object) -> object:
+    while isinstance(node, ast.TypeCast):
+        node = node.arg
+    return node
+
+
+def _is_escape(node: ast.FuncCall) -> bool:
+    """The grammar's form of LIKE ... ESCAPE ..."""
+    return [part.sval for part in node.funcname or ()] == ["pg_catalog", "like_escape"] and len(node.args or ()) == 2
 
 
 def _like_parameter(
-    ctx: Context, node: ast.A_Expr, slot: Slot, left: Sealed, found: tuple[Leaf, str], position: int | None
+    ctx: Context, node: ast.A_Expr, slot: Slot, left: Sealed, found: _Pattern, position: int | None
 ) -> None:
     """LIKE with a pattern that is only known when the statement is executed."""
-    column, (leaf, suffix) = left.column, found
+    column, leaf = left.column, found.leaf
     negated = _operator(node) == "!~~"
 
     def sealing(use: Use) -> Sealing:
-        return Sealing(column, use, leaf.source or TEXT, leaf.casts, suffix=suffix)
+        return Sealing(column, use, leaf.source or TEXT, leaf.casts, pieces=found.pieces, escape=found.escape)
 
     if column.scheme < Scheme.EQUALITY:
         raise refusals.needs(column, Scheme.EQUALITY, "matched with LIKE", position)
@@ -217,6 +323,7 @@ def _like_parameter(
     leaf.slot = Slot(low, "rexpr")
     high = comparison(node.lexpr, ">=" if negated else "<", ast.ParamRef(number=leaf.number))
     other = Leaf(Kind.PARAM, Slot(high, "rexpr"), number=leaf.number, source=leaf.source, location=leaf.location)
+    other.parts = leaf.parts
     ctx.add_param(other)
     ctx.seal(other, sealing(Use.LIKE_HIGH))
     joined = enums.BoolExprType.OR_EXPR if negated else enums.BoolExprType.AND_EXPR
@@ -225,10 +332,9 @@ def _like_parameter(
 
 def _pattern(node: object) -> tuple[str, str] | None:
     """(pattern, escape character or "") where both are literals; None otherwise."""
-    if isinstance(node, ast.FuncCall):  # the grammar's form of LIKE ... ESCAPE ...
-        names = [part.sval for part in node.funcname or ()]
+    if isinstance(node, ast.FuncCall):
         args = node.args or ()
-        if names != ["pg_catalog", "like_escape"] or len(args) != 2:
+        if not _is_escape(node):
             return None
         pattern, escape = _text(args[0]), _text(args[1])
         return None if pattern is None or escape is None or len(escape) > 1 else (pattern, escape)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from proxy.errors import Refused
+
 
 def split_pattern(pattern: str, escape: str) -> tuple[str, bool] | None:
     """`abc` -> ("abc", False); `abc%` -> ("abc", True); None for every other LIKE pattern."""
@@ -24,6 +26,11 @@ def split_pattern(pattern: str, escape: str) -> tuple[str, bool] | None:
     return "".join(text), False
 
 
-def ends_with_escape(pattern: str) -> bool:
-    """True for a pattern that ends in a lone backslash, for which PostgreSQL raises 22025 once it gets there."""
-    return (len(pattern) - len(pattern.rstrip("\\"))) % 2 == 1
+def bad_escape() -> Refused:
+    hint = "Escape string must be empty or one character."
+    return Refused("invalid escape string", hint=hint, sqlstate="22025")
+
+
+def ends_with_escape(pattern: str, escape: str) -> bool:
+    """True for a pattern that ends in a lone escape character, for which PostgreSQL raises 22025 once it gets there."""
+    return bool(escape) and (len(pattern) - len(pattern.rstrip(escape))) % 2 == 1

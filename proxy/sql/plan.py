@@ -32,6 +32,10 @@ class Use(enum.Enum):
     """Stands beside stored values and may be shown as one of them: coalesce, CASE, UNION, VALUES, lag's default... The
     column's modifier is neither applied nor enforced: a value that storing it in the column would change (too long,
     rounded, a numeric of another scale) is refused, since the result would not show it as PostgreSQL does."""
+    SHOW = "show"
+    """As CARRY, where the value can only be shown: sealed with the random scheme, in the form that is shown."""
+    RANK = "rank"
+    """As CARRY, where the value is only compared and sorted with stored values: sealed in the form of an equal one."""
     PREFIX_LOW = "prefix low"
     """LIKE 'x%' on an ordered text column, rewritten to `>= low AND < high`: the smallest value with the prefix."""
     PREFIX_HIGH = "prefix high"
@@ -57,8 +61,10 @@ class Sealing:
     """Explicit casts written around the value, innermost first, with the rules of an explicit cast."""
     is_array: bool = False
     """The value is an array whose elements are sealed one by one (`= ANY($1)`); the server gets bytea[]."""
-    suffix: str = ""
-    """LIKE, LIKE_LOW, LIKE_HIGH: appended to the pattern (`LIKE $1 || '%'`)."""
+    pieces: tuple[str | None, ...] = (None,)
+    """LIKE, LIKE_LOW, LIKE_HIGH: what the pattern is joined of, None for a parameter (`LIKE $1 || '%'`)."""
+    escape: str | None = "\\"
+    """LIKE, LIKE_LOW, LIKE_HIGH: the escape character; "" for no such, None for the last parameter."""
 
     @property
     def client_type(self) -> SqlType:
@@ -88,6 +94,11 @@ class ServerParam:
     """Index from 0 of the client's parameter that feeds it; two server parameters may share one."""
     sealing: Sealing | None = None
     """None: the client's bytes and format pass through."""
+    more: tuple[int, ...] = ()
+    """Further parameters of the client that the one sealed value is made of: the elements of an array, or the escape
+    character of a pattern."""
+    absorbed: int = 0
+    """Not 0: the value goes into another parameter's, and the server gets NULL. OID of the type for the client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +110,10 @@ class Opening:
     """What RowDescription reports to the application; is_array: the server returns bytea[] (array_agg)."""
     origin: tuple[int, int] | None = None
     """(table OID, attribute number) that RowDescription must show where the column is a plain reference."""
+    is_mixed: bool = False
+    """True: some of the values may be sealed by Use.SHOW."""
+    fields: tuple[Opening | None, ...] | None = None
+    """A record: what to open in it; `column` and `type` are those of its first sealed field."""
 
 
 class Effect(enum.Flag):

@@ -6,21 +6,30 @@ the column, how it is sealed, the construct, and in the hint what would work.
 
 from __future__ import annotations
 
-from proxy.config import Scheme, SealedColumn
+from proxy.config import Scheme, SealedColumn, unsupported_search
 from proxy.errors import Refused
-from proxy.pgtypes import SqlType
+from proxy.pgtypes import Family, SqlType
 
 _COMPUTE = "select the column itself and compute in the application"
 
 
 def needs(column: SealedColumn, wanted: Scheme, doing: str, position: int | None) -> Refused:
     """The scheme does not carry the operation, a stronger one would. `doing`: `compared with "="`, `sorted`..."""
-    word = "equality" if wanted is Scheme.EQUALITY else "order"
     return Refused(
         f'column "{column.name}" is sealed with search: {column.search} and cannot be {doing}',
-        hint=f'set "search: {word}" for it in columns.yaml and run: {column.command("reseal")}',
+        hint=search_hint(column, wanted),
         position=position,
     )
+
+
+def search_hint(column: SealedColumn, wanted: Scheme) -> str:
+    """How a column gets a stronger scheme, where its type has one."""
+    if (reason := unsupported_search(column.type, wanted)) is not None:
+        return f"{reason.partition(';')[0]}: {_COMPUTE}"
+    word = "equality" if wanted is Scheme.EQUALITY else "order"
+    needs_length = wanted is Scheme.ORDER and column.type.family in (Family.TEXT, Family.CHAR)
+    length = ' and "max_length"' if needs_length and column.max_length is None else ""
+    return f'set "search: {word}"{length} for it in columns.yaml and run: {column.command("reseal")}'
 
 
 def cannot(column: SealedColumn, doing: str, position: int | None, hint: str = _COMPUTE) -> Refused:
@@ -47,7 +56,8 @@ def different_domains(left: SealedColumn, right: SealedColumn, doing: str, posit
     return Refused(
         f'columns "{left.name}" and "{right.name}" are sealed with different keys, schemes or types '
         f"and cannot be {doing}",
-        hint=f'give both the same type, search and "join:" name in columns.yaml and run: {command}',
+        hint='give both the same type, the same search (equality or order) and one "join:" name in columns.yaml, '
+        f"and run: {command}",
         position=position,
     )
 
@@ -105,6 +115,12 @@ def no_operator(operator: str, left: SqlType | None, right: SqlType | None, posi
         hint="No operator matches the given name and argument types. You might need to add explicit type casts.",
         position=position,
         sqlstate="42883",
+    )
+
+
+def no_equality(kind: SqlType, position: int | None) -> Refused:
+    return Refused(
+        f"could not identify an equality operator for type {kind.unmodified}", position=position, sqlstate="42883"
     )
 
 

@@ -5,19 +5,20 @@ Source: src/backend/parser/analyze.c (transformSelectStmt, transformSetOperation
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any, Final
 
 from pglast import ast, enums
 
 from proxy.config import Scheme
-from proxy.sql import calls, ctes, operators, refusals, sources
+from proxy.sql import calls, ctes, minmax, operators, refusals, sources
 from proxy.sql.context import Context, bytea_cast
 from proxy.sql.dispatch import analyses, expression, plain
-from proxy.sql.flow import Columns, Flow, Opaque, Row, Sealed, Slot, Unsealed
+from proxy.sql.flow import Columns, Flow, Opaque, Row, Sealed, Slot, Unsealed, Uses
 from proxy.sql.meeting import current, require, unify, use_as_plain
 from proxy.sql.naming import column_name
 from proxy.sql.scopes import Cte, Entry, ListItem, Scope
+from proxy.sql.survey import place_of
 from proxy.sql.terms import condition, qualified_item
 
 _SET_NAMES: Final = {
@@ -26,7 +27,11 @@ _SET_NAMES: Final = {
     enums.SetOperation.SETOP_EXCEPT: "EXCEPT",
 }
 # Named here so that importing this module is enough for every expression to have its handler.
-HANDLERS: Final[tuple[Callable[..., Any], ...]] = (operators.operator_expression, calls.function_call)
+HANDLERS: Final[tuple[Callable[..., Any], ...]] = (
+    operators.operator_expression,
+    calls.function_call,
+    minmax.greatest_least,
+)
 
 
 @analyses(ast.SelectStmt)
@@ -47,18 +52,21 @@ def analyse_select(ctx: Context, statement: ast.SelectStmt, outer: Scope | None)
         columns = _select(ctx, statement, scope)
     for name in ("limitOffset", "limitCount"):
         if getattr(statement, name) is not None:
-            plain(ctx, Slot(statement, name), scope, "used in LIMIT or OFFSET")
+            where = place_of(getattr(statement, name))
+            plain(ctx, Slot(statement, name), scope, "used in LIMIT or OFFSET", where)
     return columns
 
 
 def _select(ctx: Context, statement: ast.SelectStmt, scope: Scope) -> Columns:
+    carried = len(ctx.carried)
     sources.from_clause(ctx, statement, "fromClause", scope)
     columns = target_list(ctx, statement, "targetList", scope)
+    pinned = _pinned(statement.whereClause) if statement.whereClause is not None and statement.sortClause else set()
     if statement.whereClause is not None:
         condition(ctx, Slot(statement, "whereClause"), scope)
     if statement.havingClause is not None:
         condition(ctx, Slot(statement, "havingClause"), scope)
-    _sort(ctx, statement, scope, columns)
+    _sort(ctx, statement, scope, columns, pinned)
     for index in range(len(statement.groupClause or ())):
         _group(ctx, Slot(statement, "groupClause", index), scope, columns)
     for definition in statement.windowClause or ():
@@ -66,12 +74,17 @@ def _select(ctx: Context, statement: ast.SelectStmt, scope: Scope) -> Columns:
     distinct = statement.distinctClause
     if distinct:
         if distinct == (None,):
-            for _, flow in columns:
-                require(ctx, flow, Scheme.EQUALITY, "used with DISTINCT", None)
+            for index, (_, flow) in enumerate(columns):
+                position = _target_position(ctx, statement, index, columns)
+                require(ctx, flow, Scheme.EQUALITY, "used with DISTINCT", position)
         else:
             for index in range(len(distinct)):
+                position = ctx.position(place_of(distinct[index]))
                 flow = _named_or(ctx, Slot(statement, "distinctClause", index), scope, columns, "DISTINCT ON")
-                require(ctx, flow, Scheme.EQUALITY, "used in DISTINCT ON", None)
+                require(ctx, flow, Scheme.EQUALITY, "used in DISTINCT ON", position)
+    if distinct or statement.groupClause:
+        for leaf in ctx.carried[carried:]:  # PostgreSQL must find the same expression in several clauses
+            leaf.uses |= Uses.STRICT
     return columns
 
 
@@ -119,11 +132,57 @@ def _star(ctx: Context, value: Any, scope: Scope) -> Columns | None:
     return None
 
 
-def _sort(ctx: Context, statement: ast.SelectStmt, scope: Scope, columns: Columns) -> None:
+def _pinned(node: Any) -> set[tuple[str, ...]]:
+    """The columns, as they are written, that WHERE makes equal to a literal or parameter: all rows have one value."""
+    if isinstance(node, ast.BoolExpr) and node.boolop == enums.BoolExprType.AND_EXPR:
+        return {name for part in node.args or () for name in _pinned(part)}
+    if not isinstance(node, ast.A_Expr) or node.kind != enums.A_Expr_Kind.AEXPR_OP:
+        return set()
+    if [part.sval for part in node.name or ()] != ["="]:
+        return set()
+    for column, value in ((node.lexpr, node.rexpr), (node.rexpr, node.lexpr)):
+        while isinstance(value, ast.TypeCast):
+            value = value.arg
+        if isinstance(column, ast.ColumnRef) and isinstance(value, ast.A_Const | ast.ParamRef):
+            return {_written(column)}
+    return set()
+
+
+def _written(node: Any) -> tuple[str, ...]:
+    """The parts of a column's name; () for anything else."""
+    if not isinstance(node, ast.ColumnRef):
+        return ()
+    parts = [part.sval or "" for part in node.fields or () if isinstance(part, ast.String)]
+    return tuple(parts) if len(parts) == len(node.fields or ()) else ()
+
+
+def _sort(
+    ctx: Context, statement: ast.SelectStmt, scope: Scope, columns: Columns, pinned: Set[tuple[str, ...]] = frozenset()
+) -> None:
     for sort in statement.sortClause or ():
+        name = _written(sort.node)
+        if name and name in pinned:
+            flow = _named_or(ctx, Slot(sort, "node"), scope, columns, "ORDER BY")
+            own = expression(ctx, Slot(sort, "node"), scope)
+            if isinstance(own, Sealed) and own == flow and not sort.useOp:
+                continue  # nothing to sort
+        position = ctx.position(place_of(sort.node))
+        number = sort.node.val.ival if _is_number(sort.node) else None
+        if number:
+            position = _target_position(ctx, statement, number - 1, columns)
         flow = _named_or(ctx, Slot(sort, "node"), scope, columns, "ORDER BY")
         calls.check_using(ctx, sort, flow)
-        require(ctx, flow, Scheme.ORDER, "sorted", ctx.position(getattr(sort.node, "location", None)))
+        require(ctx, flow, Scheme.ORDER, "sorted", position)
+
+
+def _is_number(node: Any) -> bool:
+    return isinstance(node, ast.A_Const) and isinstance(node.val, ast.Integer)
+
+
+def _target_position(ctx: Context, statement: Any, index: int, columns: Columns) -> int | None:
+    """Where the expression of an output column stands; None where it comes from a `*` or from another query."""
+    targets = statement.targetList or ()
+    return ctx.position(targets[index].location) if len(targets) == len(columns) and index < len(targets) else None
 
 
 def _named_or(ctx: Context, slot: Slot, scope: Scope, columns: Columns, clause: str) -> Flow:
@@ -146,7 +205,7 @@ def _named_or(ctx: Context, slot: Slot, scope: Scope, columns: Columns, clause: 
 
 
 def _numbered(ctx: Context, node: Any, columns: Columns, clause: str) -> Flow | None:
-    if not isinstance(node, ast.A_Const) or not isinstance(node.val, ast.Integer):
+    if not _is_number(node):
         return None
     number = node.val.ival or 0
     opaque = next((index for index, (_, flow) in enumerate(columns) if isinstance(flow, Opaque)), None)
@@ -214,11 +273,12 @@ def _set_operation(ctx: Context, statement: ast.SelectStmt, scope: Scope, recurs
         raise refusals.syntax(f"each {name} query must have the same number of columns", None)
     columns: Columns = []
     for (column, a), (_, b) in zip(left, right, strict=True):
-        flow = unify(ctx, [a, b], name, f"combined by {name}", None)
+        position = _target_position(ctx, statement.rarg, len(columns), right)
+        flow = unify(ctx, [a, b], name, f"combined by {name}", position)
         if recursive is not None and isinstance(a, Sealed) and not (isinstance(b, Sealed) and b.origin):
             _widen(ctx, statement.larg, len(columns), len(left))
         if not statement.all:
-            require(ctx, flow, Scheme.EQUALITY, f"used with {name}", None)
+            require(ctx, flow, Scheme.EQUALITY, f"used with {name}", position)
         columns.append((column, flow))
     return columns
 

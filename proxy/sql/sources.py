@@ -238,7 +238,7 @@ def _merge(ctx: Context, node: ast.JoinExpr, left: Item, right: Item, name: str)
         if node.jointype in _OUTER:
             same = first.type == second.type
             wider = max(first.column, second.column, key=width)
-            return Sealed(wider, first.type if same else common)
+            return Sealed(wider, first.type if same else common, carried=first.carried + second.carried)
         kept = second if node.jointype == enums.JoinType.JOIN_RIGHT else first
         return kept if kept.type.oid == common.oid else replace(kept, type=common, origin=None)
     if isinstance(first, Sealed | Open):

@@ -75,10 +75,10 @@ class _Source:
         self._comments = [(token.start, token.end + 1) for token in tokens if token.name in _COMMENTS]
         self._tokens = tokens = [token for token in tokens if token.name not in _COMMENTS]
         for token in tokens:
-            if token.name in _STRINGS and _CONTINUED.search(text, token.start, token.end + 1):
+            if token.name in _STRINGS and _CONTINUED.search(text, token.start + 1, token.end + 1):
                 raise _Unclear
         self._index = {token.start: number for number, token in enumerate(tokens)}
-        places = _places(text)
+        places = constant_places(text)
         if len(places) != len(constants):
             raise _Unclear
         self._constants = {id(node): place for node, place in zip(constants, places, strict=True)}
@@ -244,7 +244,7 @@ class _Source:
         return end
 
 
-def _places(text: str) -> list[int]:
+def constant_places(text: str) -> list[int]:
     """Characters before each constant, in the order of the nodes' fields."""
     places = [int(place) for place in _CONSTANT.findall(parse_sql_json(text))]
     if text.isascii():

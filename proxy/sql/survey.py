@@ -125,6 +125,22 @@ def constants(node: Any) -> list[ast.A_Const]:
     return found
 
 
+def place_of(node: Any) -> int | None:
+    """The first location in a tree (a constant has none of its own); None: there is none."""
+    found: int | None = None
+    pending: list[Any] = [node]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, (tuple, list)):
+            pending.extend(item)
+        elif isinstance(item, ast.Node):
+            location = getattr(item, "location", None)
+            if location is not None and location >= 0 and (found is None or location < found):
+                found = location
+            pending.extend(getattr(item, slot) for slot in children_of(item))
+    return found
+
+
 def _visible(clause: Tree, ctes: frozenset[str], pending: list[tuple[Any, frozenset[str]]]) -> frozenset[str]:
     """Queues the queries of a WITH clause, each with the names it sees; returns what the statement below it sees."""
     everyone = ctes | {cte.ctename for cte in clause.ctes}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any, Final
 
 from pglast import ast, enums
 
@@ -11,8 +12,19 @@ from proxy.config import Scheme
 from proxy.pgtypes import SqlType, type_of_oid
 from proxy.sql import refusals
 from proxy.sql.catalog import SEALED_SCHEMA, SEALED_TYPE
-from proxy.sql.context import Context
-from proxy.sql.conversions import BIGINT, BOOLEAN, BYTEA, INTEGER, NUMERIC, common_type, common_typmod, type_of_name
+from proxy.sql.context import Context, bytea_cast
+from proxy.sql.conversions import (
+    BIGINT,
+    BOOLEAN,
+    BYTEA,
+    INTEGER,
+    NUMERIC,
+    STRINGS,
+    common_type,
+    common_typmod,
+    keeps,
+    type_of_name,
+)
 from proxy.sql.dispatch import STATEMENTS, children, each, expression, handles
 from proxy.sql.flow import (
     PLAIN,
@@ -33,7 +45,9 @@ from proxy.sql.flow import (
 from proxy.sql.meeting import compare, current, require, unify, use_as_plain
 from proxy.sql.plan import TEXT, Sealing, Use
 from proxy.sql.scopes import Item, Scope
+from proxy.sql.survey import place_of
 
+_BYTEWISE: Final = frozenset({"C", "POSIX", "ucs_basic"})
 _INT4: range = range(-(2**31), 2**31)
 _INT8: range = range(-(2**63), 2**63)
 
@@ -170,9 +184,9 @@ def cast(ctx: Context, node: ast.TypeCast, slot: Slot, scope: Scope) -> Flow:
             # the bytea constants of a stored definition take the type of the sealed side that they meet
             known = None if ctx.is_stored and target.family is BYTEA.family else target
             return Open(flow.leaves, known, is_direct=True)
-    if isinstance(flow, Open) and flow.is_shared and target is not None and not (flow.is_array or target.is_array):
+    if isinstance(flow, Open) and not flow.is_direct and target is not None and not (flow.is_array or target.is_array):
         casts, wraps = (*flow.casts, target), (*flow.wraps, slot)
-        return Open(flow.leaves, target, is_shared=True, casts=casts, wraps=wraps)
+        return Open(flow.leaves, target, is_shared=flow.is_shared, casts=casts, wraps=wraps)
     use_as_plain(ctx, flow, f"cast to {name}", position)
     return Plain(target)
 
@@ -204,11 +218,19 @@ def _cast_sealed(
         target is None
         or target.family is not flow.type.family
         or target.is_array != flow.type.is_array
-        or (target.typmod != -1 and target != flow.type)
+        or not keeps(flow.type, target)
     ):
         raise refusals.cast_of_sealed(flow.column, str(target) if target else name, position)
+    if target.typmod != -1 and target != flow.type:
+        _unwrap(ctx, slot, Slot(node, "arg").get())
+        return replace(flow, type=target, origin=None)
     ctx.replace(slot, Slot(node, "arg").get())
     return replace(flow, type=target)
+
+
+def _unwrap(ctx: Context, slot: Slot, inner: Any) -> None:
+    """Takes away what means nothing on ciphertext; a result column stays an expression, of no table."""
+    ctx.replace(slot, bytea_cast(inner) if isinstance(slot.holder, ast.ResTarget) else inner)
 
 
 @handles(ast.NullTest)
@@ -293,15 +315,6 @@ def coalesce(ctx: Context, node: ast.CoalesceExpr, slot: Slot, scope: Scope) -> 
     return unify(ctx, each(ctx, node, "args", scope), "COALESCE", "combined by coalesce", ctx.position(node.location))
 
 
-@handles(ast.MinMaxExpr)
-def greatest_least(ctx: Context, node: ast.MinMaxExpr, slot: Slot, scope: Scope) -> Flow:
-    position = ctx.position(node.location)
-    name = "GREATEST" if node.op == enums.MinMaxOp.IS_GREATEST else "LEAST"
-    flow = unify(ctx, each(ctx, node, "args", scope), name, f"compared by {name}", position)
-    require(ctx, flow, Scheme.ORDER, f"compared by {name}", position)
-    return flow
-
-
 @handles(ast.A_ArrayExpr)
 def array(ctx: Context, node: ast.A_ArrayExpr, slot: Slot, scope: Scope) -> Flow:
     return _array(ctx, each(ctx, node, "elements", scope), slot, ctx.position(node.location))
@@ -321,7 +334,7 @@ def _array(ctx: Context, flows: list[Flow], slot: Slot, position: int | None) ->
     if any(isinstance(current(flow, position), Sealed) for flow in flows):
         flow = unify(ctx, flows, "ARRAY", "put into an array", position)
         if isinstance(flow, Sealed) and not flow.type.is_array:
-            return Sealed(flow.column, flow.type.array)
+            return replace(flow, type=flow.type.array)
         if isinstance(flow, Sealed):
             raise refusals.cannot(flow.column, "nested in another array", position)
         return PLAIN
@@ -350,7 +363,8 @@ def indirection(ctx: Context, node: ast.A_Indirection, slot: Slot, scope: Scope)
     for step in steps:
         if isinstance(step, ast.A_Indices):
             children(ctx, step, scope, "used as a subscript")
-    flow = current(flow, None)
+    position = ctx.position(place_of(node.arg))
+    flow = current(flow, position)
     if len(steps) == 1:
         step = steps[0]
         if isinstance(flow, Row) and flow.is_record and isinstance(step, ast.String):
@@ -360,15 +374,26 @@ def indirection(ctx: Context, node: ast.A_Indirection, slot: Slot, scope: Scope)
                     raise refusals.unsealed(found[0].column, None)
                 return found[0]
         if isinstance(flow, Sealed) and flow.is_array and isinstance(step, ast.A_Indices) and not step.is_slice:
-            return Sealed(flow.column, flow.type.element)
-    use_as_plain(ctx, flow, "subscripted", None)
+            return replace(flow, type=flow.type.element, origin=None)
+    use_as_plain(ctx, flow, "subscripted", position)
     return PLAIN
 
 
 @handles(ast.CollateClause)
 def collate(ctx: Context, node: ast.CollateClause, slot: Slot, scope: Scope) -> Flow:
-    flow = expression(ctx, Slot(node, "arg"), scope)
-    use_as_plain(ctx, flow, "given a collation", ctx.position(node.location), hint="leave out COLLATE")
+    """COLLATE "C" is how sealed text compares anyway."""
+    position = ctx.position(node.location)
+    flow = current(expression(ctx, Slot(node, "arg"), scope), position)
+    names = [part.sval for part in node.collname or ()]
+    if names[-1] in _BYTEWISE and names[:-1] in ([], ["pg_catalog"]):
+        if isinstance(flow, Sealed) and flow.type.family in STRINGS and not flow.type.is_array:
+            _unwrap(ctx, slot, node.arg)
+            return _computed(flow)
+        if isinstance(flow, Open) and flow.is_direct and (flow.type is None or flow.type.family in STRINGS):
+            flow.leaves[0].slot = slot
+            return flow
+    hint = 'leave out COLLATE, or write COLLATE "C": sealed text compares by its bytes'
+    use_as_plain(ctx, flow, "given a collation", position, hint=hint)
     return flow if isinstance(flow, Plain) else PLAIN
 
 
@@ -408,7 +433,7 @@ def subquery(ctx: Context, node: ast.SubLink, slot: Slot, scope: Scope) -> Flow:
     if kind != enums.SubLinkType.ARRAY_SUBLINK:
         raise refusals.unsupported("this kind of subquery", position)
     if isinstance(flow, Sealed) and not flow.type.is_array:
-        return Sealed(flow.column, flow.type.array)
+        return replace(flow, type=flow.type.array)
     use_as_plain(ctx, flow, "put into an array", position)
     return PLAIN
 

@@ -18,7 +18,7 @@ from proxy.sql.changes import analyse_change
 from proxy.sql.context import BYTEA, BYTEA_ARRAY
 from proxy.sql.conversions import type_of_name
 from proxy.sql.ddl_columns import refuse_unlisted
-from proxy.sql.execution import execution
+from proxy.sql.execution import execution, refuse_joined
 from proxy.sql.expressions import analyse_expression
 from proxy.sql.flow import Columns, Row, Slot
 from proxy.sql.plan import Cursor, Effect, ExecuteUse, Plan, Preparation, ServerParam
@@ -57,13 +57,7 @@ def analysed(task: Task, node: Tree) -> Columns | None:
     task.require_known(found)
     if task.policy:
         task.refuse_text_runners(found)
-    for name, relation in found.row_types:
-        if task.carries(relation):
-            raise Refused(
-                f'the row type of "{relation.qualified}" cannot be used: the table has sealed columns',
-                hint="select or assign its columns one by one",
-                position=place(name.location),
-            )
+    task.refuse_row_types(found)
     if task.sealed_mention(found) is None and not task.calls_declared(found):
         introspection.disguise(task, node, found)
         return None
@@ -138,14 +132,16 @@ def prepare(task: Task, node: Tree) -> Plan:
     if columns is None:
         inner = Plan(effects=inner_effects, tag=_inner_tag(node.query))
         return replace(task.plain(node), prepares=Preparation(node.name, known, inner))
+    results = openings(columns)
     params = task.context.finish()
     if params is not None:
+        for param in params:
+            if param.more:
+                raise refuse_joined(param)
         node.argtypes = tuple(_server_type(param, node.argtypes or ()) for param in params)
         task.context.edited = True
     whole = task.assemble(node, params)
-    inner = Plan(
-        params=params, results=openings(columns), effects=inner_effects, tables=whole.tables, tag=_inner_tag(node.query)
-    )
+    inner = Plan(params=params, results=results, effects=inner_effects, tables=whole.tables, tag=_inner_tag(node.query))
     return replace(whole, params=None, prepares=Preparation(node.name, known, inner))
 
 

@@ -174,6 +174,7 @@ class CopyReader:
         """What is held, where a row begins that looks like those before it and of which nothing has been looked at;
         else None. Lines end with a line feed then."""
         known = self._started and not self.done and not self._scanned and not self._in_quote
+        known = known and len(self._buffer) <= self._max_row
         return self._buffer if known and (self._options.format == "binary" or self._eol == b"\n") else None
 
     def push(self, data: bytes) -> None:

@@ -349,6 +349,19 @@ def parse_command_complete(raw: bytes) -> bytes:
     return tag
 
 
+def parse_negotiation(raw: bytes) -> tuple[int, list[bytes]]:
+    """NegotiateProtocolVersion: the newest version that is spoken, and the `_pq_.` options that are not known."""
+    reader = Reader(raw)
+    newest, count = reader.uint32(), reader.uint32()
+    options = [reader.string() for _ in range(count)]
+    reader.done()
+    return newest, options
+
+
+def build_negotiation(newest: int, options: Sequence[bytes]) -> bytes:
+    return message(b"v", struct.pack("!II", newest, len(options)), *(option + b"\0" for option in options))
+
+
 AUTHENTICATION_OK: Final = 0
 AUTHENTICATION_SASL: Final = 10
 
@@ -356,6 +369,31 @@ AUTHENTICATION_SASL: Final = 10
 def parse_authentication(raw: bytes) -> int:
     """The code of an Authentication message; what follows it belongs to the method."""
     return Reader(raw).int32()
+
+
+AUTHENTICATION_SASL_CONTINUE: Final = 11
+AUTHENTICATION_SASL_FINAL: Final = 12
+
+
+def authentication_data(raw: bytes) -> bytes:
+    """What follows the code of an Authentication message."""
+    return raw[HEADER + 4 :]
+
+
+def build_authentication(code: int, data: bytes = b"") -> bytes:
+    return message(b"R", _INT32.pack(code), data)
+
+
+def parse_sasl_initial(raw: bytes) -> tuple[bytes, bytes | None]:
+    """SASLInitialResponse: mechanism and the client's first data, None where there are none."""
+    reader = Reader(raw)
+    mechanism, data = reader.string(), reader.value()
+    reader.done()
+    return mechanism, data
+
+
+def build_sasl_initial(mechanism: bytes, data: bytes) -> bytes:
+    return message(b"p", mechanism, b"\0", _INT32.pack(len(data)), data)
 
 
 def parse_sasl_mechanisms(raw: bytes) -> list[bytes]:
@@ -369,7 +407,7 @@ def parse_sasl_mechanisms(raw: bytes) -> list[bytes]:
 
 
 def build_sasl_mechanisms(mechanisms: Iterable[bytes]) -> bytes:
-    return message(b"R", _INT32.pack(AUTHENTICATION_SASL), *(name + b"\0" for name in mechanisms), b"\0")
+    return build_authentication(AUTHENTICATION_SASL, b"".join(name + b"\0" for name in mechanisms) + b"\0")
 
 
 def parse_copy_response(raw: bytes) -> tuple[int, tuple[int, ...]]:

@@ -9,6 +9,7 @@ The theory, once ("Message Flow" in the manual):
       Close                3                        Execute              D* then C, I or s; or a COPY, then C
       Sync                 Z                        Query                anything, and at its end Z
       FunctionCall         V, and at its end Z      Flush, Terminate, CopyData: no entry
+      a replication command, which is sent as Query: anything, CopyBothResponse too, and at its end Z
 
 - ErrorResponse to a message of the extended protocol ends that message; the server then ignores what it reads until a
   Sync, so the entries up to the next Sync, it not included, will never be answered: they are dropped. Where that Sync
@@ -44,6 +45,12 @@ class Kind(enum.Enum):
     SYNC = enum.auto()
     QUERY = enum.auto()
     FUNCTION_CALL = enum.auto()
+    REPLICATION = enum.auto()
+    """A Query that holds a replication command."""
+
+
+ENDED_BY_READY: Final = frozenset((Kind.SYNC, Kind.QUERY, Kind.FUNCTION_CALL, Kind.REPLICATION))
+"""What ReadyForQuery answers."""
 
 
 _MORE: Final[dict[Kind, frozenset[int]]] = {
@@ -56,6 +63,7 @@ _MORE: Final[dict[Kind, frozenset[int]]] = {
     Kind.SYNC: frozenset(b"E"),
     Kind.QUERY: frozenset(b"TDCIGHdcE"),
     Kind.FUNCTION_CALL: frozenset(b"VE"),
+    Kind.REPLICATION: frozenset(b"TDCGHWdcE"),
 }
 _LAST: Final[dict[Kind, frozenset[int]]] = {
     Kind.PARSE: frozenset(b"1"),
@@ -67,6 +75,7 @@ _LAST: Final[dict[Kind, frozenset[int]]] = {
     Kind.SYNC: frozenset(b"Z"),
     Kind.QUERY: frozenset(b"Z"),
     Kind.FUNCTION_CALL: frozenset(b"Z"),
+    Kind.REPLICATION: frozenset(b"Z"),
 }
 _ERROR: Final = ord("E")
 
@@ -93,7 +102,7 @@ class Replies(Generic[T]):
     @property
     def awaits_ready(self) -> bool:
         """Something that ReadyForQuery answers has been sent: whatever is at the head, its batch is complete."""
-        return any(kind in (Kind.SYNC, Kind.QUERY, Kind.FUNCTION_CALL) for kind, _ in self._entries)
+        return any(kind in ENDED_BY_READY for kind, _ in self._entries)
 
     def push(self, kind: Kind, context: T) -> None:
         """A message was sent. While skipping only Sync is sent: all else would be ignored by the server."""

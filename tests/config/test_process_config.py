@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.config import Config, Keys, Listen, Upstream, load_config
+from proxy.config import Auth, Config, Keys, Limits, Listen, Upstream, load_config
 from proxy.errors import ConfigError
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "sealwire.yaml"
@@ -41,12 +41,15 @@ def test_the_example_says_what_an_empty_file_means(write) -> None:
 
 
 def test_every_key_is_read_and_relative_paths_start_at_the_file(write, tmp_path: Path) -> None:
-    for name in ("server.crt", "server.key", "ca.crt"):
+    for name in ("server.crt", "server.key", "ca.crt", "clients.crt", "own.crt", "own.key", "auth.password"):
         (tmp_path / name).touch()
     path = write(
         """
-listen: {host: /run/sealwire, port: 5433, tls: require, cert: server.crt, key: ./server.key}
-upstream: {host: db.internal, port: 6000, tls: verify-full, ca: ca.crt}
+listen: {host: /run/sealwire, port: 5433, tls: require, cert: server.crt, key: ./server.key, client_ca: clients.crt}
+upstream:
+  {host: db.internal, port: 6000, tls: verify-full, ca: ca.crt, cert: own.crt, key: own.key, negotiation: direct}
+auth: {mode: scram, user: lookup, password_file: auth.password, database: shop, query: SELECT verifier($1)}
+limits: {sealed_value: 8}
 keys: {keyring: keys/ring.json, provider: aws-kms, master_key: alias/sealwire}
 columns: /etc/sealwire/columns.yaml
 workers: 4
@@ -54,8 +57,25 @@ workers: 4
     )
     assert load_config(path, {}) == Config(
         path=path,
-        listen=Listen("/run/sealwire", 5433, "require", tmp_path / "server.crt", tmp_path / "server.key"),
-        upstream=Upstream("db.internal", 6000, "verify-full", tmp_path / "ca.crt"),
+        listen=Listen(
+            "/run/sealwire",
+            5433,
+            "require",
+            tmp_path / "server.crt",
+            tmp_path / "server.key",
+            client_ca=tmp_path / "clients.crt",
+        ),
+        upstream=Upstream(
+            "db.internal",
+            6000,
+            "verify-full",
+            tmp_path / "ca.crt",
+            cert=tmp_path / "own.crt",
+            key=tmp_path / "own.key",
+            negotiation="direct",
+        ),
+        auth=Auth("scram", "lookup", None, tmp_path / "auth.password", "shop", "SELECT verifier($1)"),
+        limits=Limits(8),
         keys=Keys(tmp_path / "keys/ring.json", "aws-kms", "alias/sealwire"),
         columns=Path("/etc/sealwire/columns.yaml"),
         workers=4,
@@ -94,7 +114,7 @@ def test_the_environment_overrides_every_section(write, tmp_path: Path) -> None:
     [
         ("listen:\n  prot: 1", 2, "listen.prot", 'unknown key; did you mean "port"?'),
         ("\nlisten: {}\nkes: {}", 3, "kes", 'unknown key; did you mean "keys"?'),
-        ("zzz: 1", 1, "zzz", "unknown key; known: listen, upstream, keys, columns, workers"),
+        ("zzz: 1", 1, "zzz", "unknown key; known: listen, upstream, keys, auth, limits, columns, workers"),
         ("listen:\n  port: high", 2, "listen.port", "must be a whole number from 1 to 65535"),
         ("listen:\n  port: 65536", 2, "listen.port", "must be a whole number from 1 to 65535"),
         ("listen:\n  port: -1", 2, "listen.port", "must be a whole number from 1 to 65535"),
@@ -114,6 +134,22 @@ def test_the_environment_overrides_every_section(write, tmp_path: Path) -> None:
         ("listen:\n  tls: prefer\n  cert: gone.crt", 3, "listen.cert", "no such file: "),
         ("upstream: {tls: verify-full}", 1, "upstream.tls", "needs upstream.ca"),
         ("upstream:\n  ca: gone.crt", 2, "upstream.ca", "no such file: "),
+        ("listen:\n  client_ca: gone.crt", 2, "listen.client_ca", "needs listen.tls: require"),
+        ("upstream:\n  cert: gone.crt", 2, "upstream.cert", "needs upstream.key"),
+        ("upstream:\n  key: gone.key", 2, "upstream.key", "needs upstream.cert"),
+        ("upstream: {cert: gone.crt,\n  key: gone.key}", 1, "upstream.cert", "no such file: "),
+        (
+            "upstream:\n  negotiation: direct",
+            2,
+            "upstream.negotiation",
+            "direct needs upstream.tls: require, verify-ca",
+        ),
+        ("upstream:\n  negotiation: ssl", 2, "upstream.negotiation", "must be one of postgres, direct"),
+        ("auth:\n  mode: trust", 2, "auth.mode", "must be one of relay, scram"),
+        ("auth:\n  mode: scram", 2, "auth.mode", "scram needs auth.user, the role that looks verifiers up"),
+        ("auth: {mode: scram, user: a,\n  password_file: gone}", 2, "auth.password_file", "no such file: "),
+        ("auth: {mode: scram, user: a, password: b,\n  password_file: c}", 2, "auth.password_file", "is given too"),
+        ("limits:\n  sealed_value: 0", 2, "limits.sealed_value", "must be a whole number from 1 to 1023"),
         ("workers: 1\nworkers: 1", 2, "workers", "stands twice; the first is in line 1"),
         ("listen: {port: 1,\n port: 2}", 2, "listen.port", "stands twice; the first is in line 1"),
         ("listen: [", 1, None, "not YAML: "),

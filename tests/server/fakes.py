@@ -7,6 +7,7 @@ import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from proxy.config import Config, Keys, Listen, Upstream
@@ -30,7 +31,7 @@ class PlainSession:
 
     farewell = b"shut down"
 
-    def __init__(self, *, database: str, user: str, parameters: Mapping[str, str]) -> None:
+    def __init__(self, *, database: str, user: str, parameters: Mapping[str, str], **_: object) -> None:
         self.database, self.user, self.parameters = database, user, parameters
         self.wants_client = True
         self.closing = False
@@ -87,7 +88,7 @@ class Sessions:
         self.all: list[PlainSession] = []
         self.opened = asyncio.Event()
 
-    def __call__(self, *, database: str, user: str, parameters: Mapping[str, str]) -> PlainSession:
+    def __call__(self, *, database: str, user: str, parameters: Mapping[str, str], **_: object) -> PlainSession:
         session = self._kind(database=database, user=user, parameters=parameters)
         self.all.append(session)
         self.opened.set()
@@ -144,7 +145,7 @@ async def running(
     sessions = Sessions(session)
     async with scripted_server(script) as port:
         wanted = upstream or Upstream(tls="disable")
-        config = make_config(config_file, listen, Upstream("127.0.0.1", port, wanted.tls, wanted.ca))
+        config = make_config(config_file, listen, replace(wanted, host="127.0.0.1", port=port))
         async with Edge(config, sessions) as edge:
             yield edge, sessions
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import ssl
 import struct
 from pathlib import Path
@@ -13,9 +14,10 @@ from cryptography.hazmat.primitives import serialization
 from proxy.config import Listen, Upstream, UpstreamTlsMode
 from proxy.errors import ConfigError
 from proxy.server import tls
+from proxy.server.edge import Edge
 from proxy.server.leg import WRITE_HIGH_WATER
 from tests.server.certificates import Authority, Pair
-from tests.server.fakes import SSL_REQUEST, START, Script, client, echo, make_config, running
+from tests.server.fakes import SSL_REQUEST, START, Script, Sessions, client, echo, make_config, running
 
 
 def tls_server(pair: Pair, *, answer: bytes = b"S") -> Script:
@@ -288,3 +290,96 @@ def test_old_tls_is_not_spoken(config_file: Path, pair: Pair) -> None:
     context = tls.client_leg_context(make_config(config_file, listening(pair)))
     assert context is not None
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+
+
+@pytest.mark.parametrize("section", ["listen", "upstream"])
+@pytest.mark.parametrize("fault", ["no certificate", "another key", "no authority"])
+def test_what_is_wrong_with_the_files_of_a_leg_is_named(
+    config_file: Path, tmp_path: Path, pair: Pair, other_authority: Authority, section: str, fault: str
+) -> None:
+    broken = tmp_path / "broken.pem"
+    broken.write_text("nothing")
+    cert = broken if fault == "no certificate" else pair.cert
+    key = other_authority.issue("other").key if fault == "another key" else pair.key
+    authority = broken if fault == "no authority" else None
+    if section == "listen":
+        config = make_config(config_file, Listen(port=0, tls="require", cert=cert, key=key, client_ca=authority))
+    else:
+        config = make_config(config_file, upstream=Upstream(tls="require", cert=cert, key=key, ca=authority))
+    with pytest.raises(ConfigError) as caught:
+        Edge(config, Sessions())
+    named = {
+        "no certificate": "cert",
+        "another key": "key",
+        "no authority": "client_ca" if section == "listen" else "ca",
+    }
+    assert caught.value.key == f"{section}.{named[fault]}"
+
+
+def test_the_certificate_that_clients_see_can_be_bound_to(config_file: Path, tmp_path: Path, pair: Pair) -> None:
+    """tls-server-end-point (RFC 5929): the hash of the first certificate in the file."""
+    der = ssl.PEM_cert_to_DER_cert(pair.cert.read_text())
+    chain = tmp_path / "chain.pem"
+    chain.write_text("Subject: a comment\n" + pair.cert.read_text() + pair.cert.read_text())
+    for cert in (pair.cert, chain):
+        config = make_config(config_file, Listen(port=0, tls="prefer", cert=cert, key=pair.key))
+        assert tls.client_leg_binding(config) == hashlib.sha256(der).digest()
+    assert tls.client_leg_binding(make_config(config_file, Listen(port=0, cert=pair.cert, key=pair.key))) is None
+    chain.write_text("-----END CERTIFICATE-----")
+    with pytest.raises(ConfigError, match=r"listen\.cert: .* holds no certificate"):
+        tls.client_leg_binding(make_config(config_file, Listen(port=0, tls="prefer", cert=chain, key=pair.key)))
+
+
+async def direct_server(pair: Pair, alpn: list[str]) -> asyncio.Server:
+    """Speaks TLS at once, as PostgreSQL 17 does, and is then an echo that names the protocol first."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        (length,) = struct.unpack("!i", await reader.readexactly(4))
+        await reader.readexactly(length - 4)
+        writer.write((writer.get_extra_info("ssl_object").selected_alpn_protocol() or "none").encode())
+        await reader.read()
+        writer.close()
+
+    context = pair.server_context()
+    if alpn:
+        context.set_alpn_protocols(alpn)
+    return await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+
+
+@pytest.mark.parametrize(("alpn", "trusted", "expected"), [
+    (["postgresql"], True, b"postgresql"),
+    ([], True, b"C08001"),
+    (["postgresql"], False, b"C08001"),
+])  # fmt: skip
+async def test_direct_tls_with_the_server_needs_its_alpn_and_its_certificate(
+    config_file: Path,
+    authority: Authority,
+    other_authority: Authority,
+    pair: Pair,
+    alpn: list[str],
+    trusted: bool,
+    expected: bytes,
+) -> None:
+    server = await direct_server(pair, alpn)
+    ca = authority.ca if trusted else other_authority.ca
+    upstream = Upstream(port=server.sockets[0].getsockname()[1], tls="verify-full", ca=ca, negotiation="direct")
+    async with (
+        server,
+        Edge(make_config(config_file, upstream=upstream), Sessions()) as edge,
+        client(edge) as (reader, _),
+    ):
+        assert expected in await reader.read(200)
+
+
+async def test_direct_tls_never_goes_on_without_tls(config_file: Path) -> None:
+    """A server that does not speak it, such as PostgreSQL 16, ends the attempt."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+
+    async with (
+        running(config_file, script, upstream=Upstream(tls="require", negotiation="direct")) as (edge, sessions),
+        client(edge) as (reader, _),
+    ):
+        assert b"C08001" in await reader.read()
+        assert sessions.all == []

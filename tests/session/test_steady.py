@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.config import Policy
-from proxy.session import Session
+from proxy.session import Session, Shared
 from proxy.sql.plan import Effect, Opening, Plan, ServerParam
 from proxy.wire.messages import message
 from tests.session.playbook import (
@@ -24,6 +24,7 @@ from tests.session.playbook import (
     SYNC,
     TABLE,
     Book,
+    Sealers,
     Talk,
     bind,
     close,
@@ -147,6 +148,74 @@ def test_the_short_way_comes_to_the_same(turns: list[tuple[Turn, bool, int]], ev
                 assert one.session.closing == other.session.closing
         if one.session.closing:
             return
+
+
+DESCRIBED = columns(("id", TABLE, 1, 23), ("email", TABLE, 2, 17))
+VALUES = st.sampled_from(["ann", "bob", "it''s", "", "%", "2001-02-03", "no date", "a -- b", "é", "\\"])
+TEXTS = st.builds(
+    lambda text, value, number: text.format(value, number),
+    st.sampled_from(
+        [
+            "SELECT id, email FROM customers WHERE email = '{0}' AND id > {1}",
+            "SELECT id, email FROM customers WHERE email IN ('{0}', 'x', '{0}') LIMIT {1};",
+            "INSERT INTO customers (id, email, born) VALUES ({1}, '{0}', '{0}')",
+            "UPDATE customers SET email = '{0}' WHERE id = -{1}",
+            "SELECT {1}, 'y' AS email",
+            "SELECT id, email FROM customers WHERE email LIKE '{0}'",
+            "BEGIN",
+            "COMMIT",
+            "SELECT id, email FROM customers",
+            "SET work_mem = {1}",
+            "SELECT 1; SELECT email FROM customers WHERE email = '{0}'",
+        ]
+    ),
+    VALUES,
+    st.integers(0, 40) | st.just(2**31) | st.just(2**40),
+)
+ANSWERS = st.sampled_from(
+    [
+        (DESCRIBED, row(b"1", hexed(b"ann")), complete(), ready()),
+        (DESCRIBED, row(b"1", hexed(b"ann")), row(b"2", None), complete(), ready("T")),
+        (DESCRIBED, row(b"1", b"\\x00"), complete(), ready()),
+        (complete("INSERT 0 1"), ready()),
+        (complete("BEGIN"), ready("T")),
+        (error("22012"), ready("E")),
+        (DESCRIBED, NOTICE, complete(), ready()),
+        (CONTRADICTED, complete(), ready()),
+        (columns(("?column?", 0, 0, 23), ("email", 0, 0, 25)), row(b"1", b"y"), complete(), ready()),
+    ]
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.tuples(TEXTS, ANSWERS, st.booleans(), st.integers(2, 80)), max_size=16))
+def test_the_short_way_of_a_query_comes_to_the_same(turns: list[tuple[str, tuple[bytes, ...], bool, int]]) -> None:
+    one, other = (Talk(shared=Shared(POLICY, Sealers())).warm() for _ in range(2))
+    for text, answer, whole, cut in turns:
+        for to, data in (("server", query(text)), ("client", b"".join(answer))):
+            for piece in (data,) if whole else (data[:cut], data[cut:]):
+                if not piece or (to == "server" and not other.session.wants_client):
+                    continue
+                *told, _ = short(one.session, to, piece)
+                assert tuple(told) == long(other.session, to, piece)
+                assert one.session.idle == other.session.idle
+                assert one.session.wants_client == other.session.wants_client
+                assert one.session.closing == other.session.closing
+        if one.session.closing:
+            return
+
+
+def test_a_query_with_other_literals_takes_the_short_way_from_the_third_on() -> None:
+    session = Talk(shared=Shared(POLICY, Sealers())).warm().session
+    ways = []
+    for name in ("ann", "bob", "cyd", "dan"):
+        sent, _, swift = short(session, "server", query(f"SELECT id, email FROM customers WHERE email = '{name}'"))
+        assert seal(name.encode()).hex().encode() in sent
+        assert name.encode() not in sent
+        told = short(session, "client", DESCRIBED + row(b"1", hexed(name.encode())) + complete() + ready())
+        assert row(b"1", name.encode()) in told[1]
+        ways.append((swift, told[2]))
+    assert ways == [(False, False), (False, False), (True, True), (True, True)]
 
 
 @pytest.mark.parametrize(

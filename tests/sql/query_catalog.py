@@ -128,8 +128,8 @@ def analyse(text: str, param_types: tuple[int, ...] = (), catalog: Catalog = CAT
     assert statement is not None
     run = analyse_query if isinstance(statement, ast.SelectStmt) else analyse_change
     columns = run(context, statement)
-    params = context.finish()
     results = openings(columns)
+    params = context.finish()
     tree = RawStream()(statement)
     shown = tree
     for index, slot in enumerate(context.literals):

@@ -73,6 +73,9 @@ def test_a_statement_is_described_as_on_plain_tables(statement: str, pair: Pair)
         if opening is None:
             assert (described.types[index], described.typmods[index]) == wanted
             continue
+        if opening.fields is not None:  # a composite type's OID is each database's own
+            assert min(described.types[index], 16384) == min(wanted[0], 16384)
+            continue
         assert (opening.type.oid, opening.type.typmod) == wanted
         table, number = described.origins[index]
         assert (opening.origin or (0, 0)) == (pair.oids.get(table, table), number)

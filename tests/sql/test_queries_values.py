@@ -17,7 +17,8 @@ import pytest
 
 from proxy.errors import Refused
 from proxy.pgtypes import Family, SqlType, parse_type
-from proxy.sql.plan import Use
+from proxy.sql.plan import Opening, Use
+from proxy.wire.codecs import records
 from tests.sql.query_catalog import TABLES, analyse
 from tests.sql.query_server import Pair, fresh_pair
 from tests.support.servers import Server
@@ -76,9 +77,25 @@ def seal(value: Any, kind: SqlType) -> bytes | None:
     return b"\xe1" + text.encode()
 
 
-def reveal(value: Any, kind: SqlType) -> Any:
+def kind_of(opening: Opening | None) -> Any:
+    """What a result column is revealed as; a tuple for a record."""
+    if opening is None:
+        return None
+    return opening.type if opening.fields is None else tuple(map(kind_of, opening.fields))
+
+
+def reveal(value: Any, kind: Any) -> Any:
     if value is None:
         return None
+    if isinstance(kind, tuple) and isinstance(value, str):  # a composite type that the driver does not know
+        fields = [None if field is None else field.decode() for field in records.parse_text(value.encode())]
+        shown = [None if field is None else field.encode() for field in reveal(fields, kind)]
+        return records.print_text(shown).decode()
+    if isinstance(kind, tuple):  # the driver gives the fields of a record as text
+        return tuple(
+            written(reveal(bytes.fromhex(field[2:]), one)) if one and field else field
+            for field, one in zip(value, kind, strict=True)
+        )
     if kind.is_array:  # of a domain, which the driver gives as text
         parts = [] if value == "{}" else value[1:-1].split(",")
         element = kind.element
@@ -93,6 +110,10 @@ def reveal(value: Any, kind: SqlType) -> Any:
     if kind.family is Family.NUMERIC:
         return Decimal(int(text) - _ZERO).scaleb(-2)
     return int(text) - _ZERO if kind.family is Family.BIGINT else text
+
+
+def written(value: Any) -> str:
+    return "ft"[value] if isinstance(value, bool) else str(value)
 
 
 def sealed_type(column: tuple[str, ...]) -> SqlType | None:
@@ -112,7 +133,7 @@ def pair(embedded18: Server) -> Iterator[Pair]:
         yield fresh
 
 
-def outcome(connection: psycopg.Connection, sql: str, kinds: list[SqlType | None] | None, *, is_sealed: bool) -> Any:
+def outcome(connection: psycopg.Connection, sql: str, kinds: list[Any] | None, *, is_sealed: bool) -> Any:
     """Rows, row count and what the tables hold afterwards; or the SQLSTATE. Everything is rolled back."""
     connection.execute("BEGIN")
     try:
@@ -148,7 +169,7 @@ def test_a_rewritten_statement_gives_the_same_answer(statement: str, pair: Pair)
         if slot.sealing.use is Use.PREFIX_HIGH:
             value += b"\xff" * 4
         sql = sql.replace(analysed.context.marker(index), f"\\x{value.hex()}")
-    kinds = [opening.type if opening else None for opening in analysed.results] if analysed.results else None
+    kinds = [kind_of(opening) for opening in analysed.results] if analysed.results else None
     expected = outcome(pair.plain, statement, None, is_sealed=False)
     found = outcome(pair.sealed, sql, kinds, is_sealed=True)
     if "order by" not in statement or " over " in statement:

@@ -205,7 +205,7 @@ def start(directory: Path, bin_dir: Path, version: int, settings: Mapping[str, s
         conf.writelines(f"{name} = '{value}'\n" for name, value in wanted.items())
 
     for attempt in range(START_ATTEMPTS):
-        port = _free_port()
+        port = free_port()
         server = _describe(directory, bin_dir, version, port)
         try:
             _run(bin_dir, "pg_ctl", "-w", "-D", str(data), "-l", str(server.log_path), "-o", f"-p {port}", "start")
@@ -226,7 +226,7 @@ def start(directory: Path, bin_dir: Path, version: int, settings: Mapping[str, s
 def restarted(data: Path, version: int) -> Iterator[Server]:
     """The server of a data directory that another program left behind, on a Unix socket only."""
     bin_dir = POSTGRES_VERSIONS[version]
-    server = Server(version, str(data), _free_port(), "postgres", None, data, data / "log", bin_dir)
+    server = Server(version, str(data), free_port(), "postgres", None, data, data / "log", bin_dir)
     options = f"-p {server.port} -k {data} -h ''"
     _run(bin_dir, "pg_ctl", "-w", "-D", str(data), "-l", str(server.log_path), "-o", options, "start")
     try:
@@ -255,7 +255,8 @@ def _run(bin_dir: Path, command: str, *arguments: str) -> None:
         raise OSError(f"{command} failed with {error.returncode}") from error
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody had a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -267,3 +268,35 @@ def _locked(path: Path) -> Iterator[None]:
     with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+DEBIAN_BIN = Path("/usr/lib/postgresql/15/bin")
+"""Debian's PostgreSQL, which is built with OpenSSL, as the embedded ones are not."""
+
+
+@contextlib.contextmanager
+def debian_server(settings: Mapping[str, str], files: Mapping[str, bytes], rules: str = "") -> Iterator[Server]:
+    """A server of Debian's PostgreSQL, with `files` in its data directory, readable by it alone. `rules` are lines of
+    pg_hba.conf that come before the others."""
+    directory = Path(tempfile.mkdtemp(prefix="sealwire-"))
+    try:
+        server = start(directory, DEBIAN_BIN, 15)
+        assert server.data_dir is not None
+        for name, content in files.items():
+            path = server.data_dir / name
+            path.touch(mode=0o600)
+            path.write_bytes(content)
+            if os.geteuid() == 0:
+                shutil.chown(path, SYSTEM_USER, SYSTEM_USER)
+        hba = server.data_dir / "pg_hba.conf"
+        hba.write_text(rules + hba.read_text())
+        with (server.data_dir / "postgresql.conf").open("a") as conf:
+            conf.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+        try:
+            _run(DEBIAN_BIN, "pg_ctl", "-w", "-D", str(server.data_dir), "-m", "fast", "-o", f"-p {server.port}", "-l",
+                 str(server.log_path), "restart")  # fmt: skip
+            yield server
+        finally:
+            stop(server)
+    finally:
+        shutil.rmtree(directory)

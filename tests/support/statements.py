@@ -102,7 +102,8 @@ def parametrized(sql: str) -> Parametrized | None:
             continue
         type_start = characters(cast["typeName"].get("location", 0))
         if "typmods" not in cast["typeName"]:
-            edits.append((type_start, end, "CAST({} AS " + sql[type_start:start].strip() + ")", value))
+            kind = sql[type_start:start].strip()
+            edits.append((type_start, end, f"CAST({{}} AS {'bpchar' if kind in ('N', 'n') else kind})", value))
     if not edits:
         return None
     pieces, values, position = [], [], 0

@@ -65,7 +65,7 @@ def _zone_names() -> dict[str, str]:
     return {name.lower(): name for name in zoneinfo.available_timezones()}
 
 
-_POSIX: Final = re.compile(r"(<[A-Za-z0-9+-]+>|[A-Za-z]{3,})([+-]?)(\d{1,2})(?::(\d{2})(?::(\d{2}))?)?")
+_POSIX: Final = re.compile(r"(<[A-Za-z0-9+-]+>|[A-Za-z]{3,}|)([+-]?)(\d{1,2})(?::(\d{2})(?::(\d{2}))?)?")
 
 
 @functools.lru_cache(maxsize=256)
@@ -81,7 +81,8 @@ def named_zone(name: str) -> tzinfo | None:
 
 @functools.lru_cache(maxsize=64)
 def session_zone(name: str) -> tzinfo:
-    """The TimeZone setting: an IANA name, or POSIX with one fixed offset (`<+03>-03`, west is positive there).
+    """The TimeZone setting: an IANA name, or POSIX with one fixed offset (`<+03>-03`, west is positive there), which
+    PostgreSQL also takes without a name (`+05:30`).
 
     Raises Refused 0A000 for others, such as POSIX rules with daylight saving.
     """

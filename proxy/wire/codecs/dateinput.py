@@ -82,6 +82,10 @@ _SPECIAL: Final = {
 }
 
 
+# One number, which is a year or a day and no date. Two digits, and zero, may also be out of range (22008).
+_TOO_FEW_FIELDS: Final = re.compile(r"(?!0+$)(\d|\d{3,5})")
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """A date and time as written: days and microseconds on the wall clock, and the zone, if one was given."""
@@ -104,6 +108,8 @@ def _unknown_format(name: str, text: str) -> Refused:
             f"input of type {name} relative to the current time is not supported for sealed values",
             hint="use now() or current_date in the application, and send the result",
         )
+    if name != "time" and _TOO_FEW_FIELDS.fullmatch(text):
+        return invalid_syntax(name, "22007")
     if not any(character.isdigit() for character in text) and not _OTHER_WORD.search(text):
         return invalid_syntax(name, "22007")
     return Refused(

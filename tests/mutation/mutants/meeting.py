@@ -11,15 +11,15 @@ _C: Final = "sql/context.py"
 
 MEETING: Final[tuple[Mutant, ...]] = (
     # What may be compared.
-    Mutant("columns compare in one domain only", _M, "        a.domain != b.domain\n        or ", "        ", "equality"),
+    Mutant(
+        "columns compare in one domain only", _M, "        a.domain != b.domain\n        or ", "        ", "equality"
+    ),
     Mutant("an operator needs its scheme", _M, "    if sealed.column.scheme < wanted:", "    if False:", "equality"),
     Mutant(
         "a sealed column compares with no plain one",
         _M,
-        "        seal(ctx, other, sealed.column, Use.CARRY if other.is_shared else Use.COMPARE, doing, position)\n"
-        "    else:\n"
-        "        raise refusals.meets_plain(sealed.column, doing, position)",
-        "        seal(ctx, other, sealed.column, Use.CARRY if other.is_shared else Use.COMPARE, doing, position)",
+        "            leaf.uses |= Uses.COMPARED\n    else:\n        raise refusals.meets_plain(sealed.column, doing, position)",
+        "            leaf.uses |= Uses.COMPARED",
         "equality",
     ),
     Mutant(
@@ -34,21 +34,22 @@ MEETING: Final[tuple[Mutant, ...]] = (
         _M,
         "        if other.type is not None and not _meets(sealed, other.type):",
         "        if False:",
-        "literals",
+        "edges_sessions/prepared",
     ),
     Mutant(
         "text beside char(n) loses its blanks",
         _M,
         "    for leaf in other.leaves:\n        leaf.casts = (*leaf.casts, TEXT)",
         "    return",
-        "literals",
+        "edges/blanks",
+        second_wall="proxy/wire/codecs/compare.py takes the blanks away from what is of type char(n)",
     ),
     Mutant(
         "varchar beside char(n) is refused",
         _M,
         "    if sealed.type.oid != TEXT.oid or not other.is_direct:",
         "    if not other.is_direct:",
-        "literals",
+        "edges/blanks",
     ),
     Mutant(
         "rows compare field by field",
@@ -62,45 +63,48 @@ MEETING: Final[tuple[Mutant, ...]] = (
         _M,
         "        if len(left.fields) != len(right.fields):",
         "        if False:",
-        "equality/rows",
+        "edges/rows",
     ),
     Mutant(
         "a whole-row value is no comparable value",
         _M,
         "            if isinstance(part := current(part, position), Sealed):\n                raise refusals.whole_row",
         "            if False:\n                raise refusals.whole_row",
-        "queries/whole queries/aggregates",
+        "edges/rows",
     ),
     Mutant(
         "an array of sealed values has its domain",
         _M,
-        "            check_same(left, Sealed(right.column, right.type.element), doing, position)",
+        "            check_same(left, replace(right, type=right.type.element), doing, position)",
         "            pass",
-        "equality/any",
+        "edges/rows",
     ),
     Mutant(
         "an array literal has the type of the column's array",
         _M,
         "    if array.type is not None and (not array.type.is_array or not _meets(sealed, array.type.element)):",
         "    if False:",
-        "equality/any literals",
+        "edges_sessions/prepared",
     ),
     Mutant(
         "NULL in an array literal is NULL",
-        _M,
+        "sql/arrays.py",
         '            elements.append(None if word.lower() == "null" else word)',
         "            elements.append(word)",
-        "equality/any",
+        "edges/rows",
     ),
     Mutant(
         "quotes of an array literal are no part of it",
-        _M,
+        "sql/arrays.py",
         '            elements.append("".join(piece))',
         "            elements.append('\"' + \"\".join(piece) + '\"')",
-        "equality/any",
+        "edges/rows",
     ),
     Mutant(
-        "an array literal has braces", _M, '    if len(body) < 2 or body[0] != "{" or body[-1] != "}":', "    if False:",
+        "an array literal has braces",
+        "sql/arrays.py",
+        '    if len(body) < 2 or body[0] != "{" or body[-1] != "}":',
+        "    if False:",
         "literals/no_value",
     ),
     # What may be mixed.
@@ -114,8 +118,8 @@ MEETING: Final[tuple[Mutant, ...]] = (
     Mutant(
         "coalesce, CASE and UNION take no plain value",
         _M,
-        "            kinds.append(flow.type)\n        else:\n            raise refusals.meets_plain(base.column, doing, position)",
-        "            kinds.append(flow.type)\n        else:\n            kinds.append(None)",
+        "            carried.extend(flow.leaves)\n        else:\n            raise refusals.meets_plain(base.column, doing, position)",
+        "            carried.extend(flow.leaves)\n        else:\n            kinds.append(None)",
         "equality queries/set",
     ),
     Mutant(
@@ -130,21 +134,21 @@ MEETING: Final[tuple[Mutant, ...]] = (
         _M,
         "    if base.type.family is Family.CHAR and len({flow.column.type.typmod for flow in sealed}) > 1:",
         "    if False:",
-        "types",
+        "edges_sessions/narrow",
     ),
     Mutant(
         "a mixed result stays in the column's family",
         _M,
         "    if common is None or common.family is not base.type.family:",
         "    if common is None:",
-        "order equality/case",
+        "edges/mixed",
     ),
     Mutant(
         "a literal that others read too is plain once it is mixed",
         _M,
         "            for branch in opens:\n                use_as_plain(ctx, branch, doing, position)",
         "            pass",
-        "queries/values",
+        "edges/twice",
     ),
     # What may be used as plain.
     Mutant(
@@ -159,7 +163,7 @@ MEETING: Final[tuple[Mutant, ...]] = (
         _M,
         "        if leaf.is_plain:\n            raise refusals.also_plain(column, position)",
         "        pass",
-        "queries/values literals/several",
+        "edges/twice",
     ),
     Mutant(
         "a literal that was sealed is not used as plain later",
@@ -167,7 +171,7 @@ MEETING: Final[tuple[Mutant, ...]] = (
         "                if leaf.sealing.use is not Use.CARRY or leaf.is_cast or flow.wraps:\n"
         "                    raise refusals.also_plain(leaf.sealing.column, position)",
         "                pass",
-        "queries/values queries changes",
+        "edges/twice",
     ),
     Mutant(
         "one literal is sealed for one column",
@@ -176,7 +180,8 @@ MEETING: Final[tuple[Mutant, ...]] = (
         "                raise refusals.different_domains(leaf.sealing.column, column, doing, position)\n"
         "            continue",
         "            continue",
-        "queries/values",
+        "edges/twice",
+        second_wall="a column of literals that were sealed counts as sealed before it meets anything else",
     ),
     Mutant(
         "grouping and DISTINCT need equality",
@@ -190,14 +195,14 @@ MEETING: Final[tuple[Mutant, ...]] = (
         _M,
         "            leaf.needs = max(leaf.needs, scheme)",
         "            pass",
-        "queries/values",
+        "edges/twice",
     ),
     Mutant(
         "an array of sealed values is not sorted",
         _M,
         '        if flow.is_array:\n            raise refusals.cannot(flow.column, f"{doing} as an array", position)',
         "        pass",
-        "queries/aggregates order",
+        "edges/rows",
     ),
     # What may be stored.
     Mutant(
@@ -219,7 +224,7 @@ MEETING: Final[tuple[Mutant, ...]] = (
         _M,
         "        if not _fits(flow.column.type, column.type):",
         "        if False:",
-        "changes",
+        "edges_sessions/narrow",
     ),
     Mutant(
         "no computed value goes into a sealed column",
@@ -233,20 +238,20 @@ MEETING: Final[tuple[Mutant, ...]] = (
         _M,
         "        if flow.type is not None and not ctx.is_stored and not assignable(flow.type, column.type):",
         "        if False:",
-        "changes/errors",
+        "edges_sessions/prepared",
     ),
     Mutant(
         "a stored literal is sealed",
         _M,
-        '        seal(ctx, flow, column, Use.ASSIGN, "stored", position)\n    else:',
-        "        pass\n    else:",
+        '        seal(ctx, flow, column, Use.ASSIGN, "stored", position)\n    elif',
+        "        pass\n    elif",
         "changes",
     ),
     Mutant(
         "a stored literal keeps the column's modifier",
         _M,
-        '        seal(ctx, flow, column, Use.ASSIGN, "stored", position)\n    else:',
-        '        seal(ctx, flow, column, Use.COMPARE, "stored", position)\n    else:',
+        '        seal(ctx, flow, column, Use.ASSIGN, "stored", position)\n    elif',
+        '        seal(ctx, flow, column, Use.COMPARE, "stored", position)\n    elif',
         "changes",
     ),
     Mutant(
@@ -261,14 +266,14 @@ MEETING: Final[tuple[Mutant, ...]] = (
         _M,
         "    for slot in reversed(flow.wraps):\n        ctx.replace(slot, slot.get().arg)",
         "    return",
-        "queries/values",
+        "edges/twice",
     ),
     Mutant(
         "a parameter of a type that is not known meets no sealed column",
         _M,
         "        if leaf.kind is Kind.PARAM and leaf.source is None and ctx.declared_type(leaf.number):",
         "        if False:",
-        "literals/declared",
+        "edges/corner",
     ),
     # Literals and parameters in the tree.
     Mutant(
@@ -283,13 +288,13 @@ MEETING: Final[tuple[Mutant, ...]] = (
         _C,
         "            if column_name(holder.val, self.subquery_names) != before:",
         "            if False:",
-        "queries/set queries",
+        "edges/mixed",
     ),
     Mutant(
         "a parameter that meets sealed and plain becomes two",
         _C,
-        "            key = (leaf.number, leaf.sealing)\n",
-        "            key = (leaf.number, None)\n",
+        "            key = (leaf.number, leaf.sealing, more)\n",
+        "            key = (leaf.number, None, more)\n",
         "literals/several",
     ),
     Mutant(
@@ -297,21 +302,56 @@ MEETING: Final[tuple[Mutant, ...]] = (
         _C,
         "            if len(leaves) > 1 and not self.declared_type(number):",
         "            if False:",
-        "literals/several",
+        "edges/parameters",
     ),
     Mutant(
         "$1 IS NULL follows the other uses of $1",
         _C,
         "                self.seal(leaf, other.sealing)\n                return",
         "                return",
-        "literals/several",
+        "edges/parameters",
     ),
     Mutant(
         "casts around a sealed parameter leave the statement",
         _C,
-        "            while isinstance(node, ast.TypeCast):\n                node = node.arg\n            self.replace(leaf.slot, node)",
+        "            self.replace(leaf.slot, bare(leaf.slot.get()))",
         "            pass",
         "literals/casts",
+    ),
+    Mutant(
+        "an ARRAY of literals is sealed whole",
+        _M,
+        "            leaf.sealing = sealing\n        texts =",
+        "            pass\n        texts =",
+        "changes literals",
+    ),
+    Mutant(
+        "a value that is shown keeps the form it was written in",
+        "sql/carrying.py",
+        "            new = replace(old, use=Use.SHOW)",
+        "            continue",
+        "queries order equality applications",
+    ),
+    Mutant(
+        "a value that is compared is compared by its value",
+        "sql/carrying.py",
+        "            new = replace(old, use=Use.RANK)",
+        "            continue",
+        "queries order equality applications",
+    ),
+    Mutant(
+        "a value that is stored takes the column's form",
+        "sql/carrying.py",
+        "            new = replace(old, use=Use.ASSIGN, column=leaf.stored_in)",
+        "            continue",
+        "changes applications",
+    ),
+    Mutant(
+        "a value that is shown and compared has the strict form",
+        "sql/carrying.py",
+        "        elif uses is Uses.COMPARED:",
+        "        elif Uses.COMPARED in uses:",
+        "order queries equality applications",
     ),
     Mutant(
         "a typed NULL beside a sealed column is retyped",

@@ -369,3 +369,78 @@ SELECT count(*) OVER (ORDER BY balance RANGE BETWEEN 10 PRECEDING AND CURRENT RO
 SELECT generate_series(1, qty) FROM order_lines;
 --! refused limit
 SELECT id FROM customers LIMIT (SELECT max(qty) FROM order_lines);
+--# Values beside columns
+--! same
+SELECT id, coalesce(balance, 0) FROM customers;
+--! same
+SELECT id, coalesce(balance, 0) AS b FROM customers ORDER BY id;
+--! same
+SELECT id FROM customers ORDER BY coalesce(balance, 0) DESC, id;
+--! same
+SELECT id FROM customers WHERE coalesce(balance, 0) > 10;
+--! same
+SELECT id FROM customers WHERE coalesce(balance, 0) = 0;
+--! same
+SELECT balance FROM customers UNION ALL SELECT 0;
+--! same
+SELECT id, lag(balance, 1, 0) OVER (ORDER BY id) FROM customers;
+--! same
+SELECT b FROM (SELECT coalesce(balance, 0) AS b FROM customers) s;
+--! same
+SELECT array_agg(coalesce(balance, 0) ORDER BY id) FROM customers;
+--! same
+SELECT id, coalesce(balance, 0)::numeric FROM customers;
+--! same
+SELECT count(DISTINCT coalesce(balance, 0)) FROM customers;
+--! same
+SELECT max(coalesce(balance, '0.00')) FROM customers;
+--! same
+SELECT id FROM customers WHERE CASE WHEN id < 5 THEN 0 ELSE balance END = 0;
+--! same
+SELECT id, coalesce(status, 'a far too long value for it') FROM customers;
+--! same
+COPY (SELECT id, coalesce(email, 'none') FROM customers ORDER BY id) TO STDOUT;
+--! same
+SELECT id, greatest(100, balance) FROM customers;
+--! same
+SELECT id, least(balance, 0.005) FROM customers;
+--! same
+--$ ? NULL
+SELECT id, greatest(balance, 0, $1) FROM customers;
+--! same
+SELECT id FROM customers ORDER BY greatest(balance, 100), id;
+--! same
+UPDATE customers SET balance = coalesce(balance, 5) RETURNING id, balance;
+--! same
+UPDATE customers SET balance = greatest(balance, 100) RETURNING id, balance;
+--! same
+UPDATE customers SET balance = CASE WHEN id = 1 THEN 5 WHEN id = 2 THEN 6.257 ELSE balance END WHERE id < 4 RETURNING id, balance;
+--! same
+UPDATE customers SET email = (CASE WHEN ("customers"."id" = 1) THEN 'a@quvex.example' WHEN ("customers"."id" = 2) THEN 'b@quvex.example' ELSE NULL END)::varchar(254), balance = (CASE WHEN ("customers"."id" = 1) THEN 1.5 WHEN ("customers"."id" = 2) THEN 7 ELSE NULL END)::numeric(12, 2) WHERE "customers"."id" IN (1, 2) RETURNING id, email, balance;
+--! same
+UPDATE customers SET status = coalesce(nullif(status, 'vip'), 'none') RETURNING id, status;
+--! error 22001
+UPDATE customers SET status = coalesce(nullif(status, 'vip'), 'much too long for this') RETURNING id, status;
+--! refused shown and sorted
+SELECT coalesce(balance, 0) AS b FROM customers ORDER BY b;
+--# COLLATE "C", patterns by operator, casts that keep the value
+--! same
+SELECT full_name COLLATE "C" FROM customers ORDER BY 1 DESC;
+--! same
+SELECT id FROM customers WHERE full_name COLLATE "C" < 'C' OR email = 'ann.okonkwo1@quvex.example' COLLATE "C";
+--! same
+SELECT percentile_disc(ARRAY[0.1, 0.5]) WITHIN GROUP (ORDER BY born DESC) FROM customers;
+--! same
+SELECT id FROM customers WHERE full_name NOT LIKE ALL (ARRAY['Ann%', 'Bo%']) AND id > 0;
+--! same
+SELECT id FROM customers WHERE email LIKE ANY (ARRAY['ann.okonkwo1@quvex.example']);
+--! same
+SELECT full_name::varchar(60), balance::numeric(14,2) FROM customers;
+--! same
+SELECT id FROM customers WHERE born < date(timestamp '2020-01-01 10:00:00');
+--! same
+--$ ? titlemark!_%
+SELECT id FROM vault.documents WHERE title LIKE $1 ESCAPE '!';
+--! error 22025
+--$ ? titlemark_%
+SELECT id FROM vault.documents WHERE title LIKE $1 ESCAPE 'no';

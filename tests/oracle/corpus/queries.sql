@@ -117,8 +117,20 @@ TABLE people;
 SELECT ALL email FROM customers;
 
 --# Whole rows
---! same
+--! differs a record in binary holds the OIDs of the database's own types
 SELECT c FROM customers c WHERE c.id = 1;
+--! same
+SELECT p FROM people p;
+--! same
+SELECT k.* AS k, k FROM kinds_none k;
+--! same
+SELECT d FROM vault.documents d ORDER BY d.title;
+--! same
+SELECT ROW(n.tags, n.secret, n.body, ROW(n.written, 1), 'x', NULL) FROM notes n;
+--! same
+SELECT s FROM (SELECT email, 1 AS n FROM customers) s;
+--! same
+SELECT (SELECT o FROM cards o WHERE o.owner_email = c.email LIMIT 1) FROM customers c WHERE id < 3;
 --! same
 SELECT (c).email FROM customers c WHERE (c).id < 4;
 --! same

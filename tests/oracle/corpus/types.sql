@@ -569,8 +569,16 @@ SELECT id FROM kinds_ord WHERE b > false;
 SELECT id FROM kinds_eq WHERE dt = 'J2446869';
 --! error 22008
 SELECT id FROM kinds_eq WHERE dt = '5874898-01-01';
---! error 22P02
-SELECT id FROM kinds_eq WHERE jb = '{';
+--! refused jsonb has no searchable scheme
+SELECT id FROM kinds_eq WHERE jb @> '{"kindmark": 1}';
+--! error 42883
+SELECT j FROM kinds_none GROUP BY j;
+--! error 42883
+SELECT id FROM kinds_none ORDER BY j;
+--! error 42883
+SELECT DISTINCT j FROM kinds_none;
+--! error 42883
+SELECT count(DISTINCT j) FROM kinds_none;
 --! error 42883
 SELECT id FROM kinds_none WHERE j = '1';
 --! error 42883

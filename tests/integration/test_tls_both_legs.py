@@ -1,0 +1,303 @@
+"""TLS towards the client and towards the server, whose PostgreSQL is built with it: who can log in how."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import psycopg
+import pytest
+
+from proxy.config import Auth, Config, Keys, Limits, Listen, Policy, Upstream
+from proxy.server.main import Proxy
+from proxy.session.shared import Shared
+from tests.server.certificates import Authority, Pair
+from tests.session.playbook import Sealers
+from tests.support import servers
+from tests.support.servers import LOGINS, Server
+from tests.support.stack import LoopThread
+
+pytestmark = pytest.mark.skipif(
+    not servers.DEBIAN_BIN.is_dir(), reason=f"needs a PostgreSQL with TLS: {servers.DEBIAN_BIN} is not there"
+)
+
+LOGIN = LOGINS["scram-sha-256"]
+LOOKUP = Auth(
+    mode="scram", user="lookup", password="looking glass", query="SELECT verifier FROM auth.find($1)"
+)  # fmt: skip
+LOOKUP_SQL = """
+CREATE ROLE lookup LOGIN PASSWORD 'looking glass';
+CREATE SCHEMA auth;
+GRANT USAGE ON SCHEMA auth TO lookup;
+CREATE FUNCTION auth.find(role_name text) RETURNS TABLE (verifier text) LANGUAGE sql SECURITY DEFINER
+  SET search_path = pg_catalog AS 'SELECT rolpassword FROM pg_authid WHERE rolname = role_name AND rolcanlogin';
+REVOKE ALL ON FUNCTION auth.find(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.find(text) TO lookup;
+CREATE ROLE certified LOGIN;
+CREATE ROLE expired LOGIN PASSWORD 'pencil' VALID UNTIL '2001-01-01';
+CREATE ROLE passwordless LOGIN;
+"""
+RULES = """\
+host all lookup 127.0.0.1/32 scram-sha-256
+host all expired,passwordless,nobody 127.0.0.1/32 scram-sha-256
+hostssl all certified 127.0.0.1/32 cert
+"""
+
+
+@dataclass(frozen=True)
+class World:
+    """A server with TLS, and the certificates of both legs."""
+
+    server: Server
+    authority: Authority
+    proxy_pair: Pair
+    client_pair: Pair
+
+    def config(self, auth: Auth | None = None) -> Config:
+        directory = self.proxy_pair.cert.parent
+        return Config(
+            path=directory / "sealwire.yaml",
+            listen=Listen(port=0, tls="prefer", cert=self.proxy_pair.cert, key=self.proxy_pair.key),
+            upstream=Upstream(port=self.server.port, tls="verify-full", ca=self.authority.ca),
+            keys=Keys(directory / "keyring.json"),
+            columns=directory / "columns.yaml",
+            auth=auth or Auth(),
+            limits=Limits(),
+        )
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    directory = Path(tempfile.mkdtemp(prefix="swt-"))
+    try:
+        authority = Authority(directory)
+        pair = authority.issue("127.0.0.1")
+        settings = {"ssl": "on", "ssl_cert_file": "server.crt", "ssl_key_file": "server.key", "ssl_ca_file": "ca.crt"}
+        files = {
+            "server.crt": pair.cert.read_bytes(),
+            "server.key": pair.key.read_bytes(),
+            "ca.crt": authority.ca.read_bytes(),
+        }
+        with servers.debian_server(settings, files, RULES) as server:
+            with psycopg.connect(server.dsn(), autocommit=True) as owner:
+                owner.execute(LOOKUP_SQL)
+            yield World(server, authority, authority.issue("127.0.0.1"), authority.issue("certified"))
+    finally:
+        shutil.rmtree(directory)
+
+
+@dataclass(frozen=True)
+class Door:
+    """A running proxy."""
+
+    world: World
+    proxy: Proxy
+
+    def options(self, **more: Any) -> dict[str, Any]:
+        return {"host": "127.0.0.1", "port": self.proxy.port, "dbname": "postgres", "user": LOGIN.user,
+                "password": LOGIN.password, "sslmode": "verify-full", "sslrootcert": str(self.world.authority.ca),
+                **more}  # fmt: skip
+
+    def whoami(self, **more: Any) -> str:
+        with psycopg.connect(**self.options(**more)) as connection:
+            row = connection.execute("SELECT current_user").fetchone()
+        assert row is not None
+        return str(row[0])
+
+    def refusal(self, **more: Any) -> str:
+        with pytest.raises(psycopg.OperationalError) as caught:
+            psycopg.connect(**self.options(**more))
+        return str(caught.value)
+
+
+@pytest.fixture
+def thread() -> Iterator[LoopThread]:
+    thread = LoopThread()
+    yield thread
+    thread.close()
+
+
+def door(world: World, thread: LoopThread, config: Config) -> Iterator[Door]:
+    proxy = Proxy(config, Shared(Policy(), Sealers()))
+    thread.run(proxy.start())
+    try:
+        yield Door(world, proxy)
+    finally:
+        thread.run(proxy.shutdown(0))
+
+
+@pytest.fixture
+def relaying(world: World, thread: LoopThread) -> Iterator[Door]:
+    yield from door(world, thread, world.config())
+
+
+@pytest.fixture
+def passing(world: World, thread: LoopThread) -> Iterator[Door]:
+    yield from door(world, thread, world.config(LOOKUP))
+
+
+# -- auth.mode: relay ----------------------------------------------------------------------------------------------
+
+
+def test_a_relay_lets_in_who_does_not_bind(relaying: Door) -> None:
+    assert relaying.whoami(channel_binding="disable") == LOGIN.user
+    assert "SCRAM channel binding negotiation error" in relaying.refusal(channel_binding="prefer")
+    assert "channel binding" in relaying.refusal(channel_binding="require")
+
+
+# -- auth.mode: scram ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("binding", ["disable", "prefer", "require"])
+def test_with_verifiers_everybody_gets_in_bound_or_not(passing: Door, binding: str) -> None:
+    before = passing.world.server.log_size()
+    assert passing.whoami(channel_binding=binding) == LOGIN.user
+    assert passing.whoami(channel_binding="disable", sslmode="disable") == LOGIN.user
+    log = passing.world.server.log_since(before)
+    assert LOGIN.password.encode() not in log
+    assert b"FATAL" not in log
+
+
+async def test_asyncpg_and_libpq_15_get_in_too(passing: Door) -> None:
+    connection = await asyncpg.connect(
+        host="127.0.0.1", port=passing.proxy.port, user=LOGIN.user, password=LOGIN.password, database="postgres",
+        ssl=passing.world.authority.client_context(),
+    )  # fmt: skip
+    assert await connection.fetchval("SELECT current_user") == LOGIN.user
+    assert await connection.fetchval("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()") is True
+    await connection.close()
+    uri = f"host=127.0.0.1 port={passing.proxy.port} dbname=postgres user={LOGIN.user} password={LOGIN.password}"
+    command = [servers.DEBIAN_BIN / "psql", "-XAt", f"{uri} sslmode=require channel_binding=require", "-c", "SELECT 7"]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.stdout, done.stderr) == ("7\n", "")
+
+
+@pytest.mark.parametrize(
+    ("user", "password"),
+    [(LOGIN.user, "wrong"), ("nobody", "pencil"), ("expired", "pencil"), ("passwordless", "pencil")],
+)
+@pytest.mark.parametrize("binding", ["disable", "require"])
+def test_who_may_not_enter_gets_postgresqls_own_refusal(passing: Door, user: str, password: str, binding: str) -> None:
+    before = passing.world.server.log_size()
+    with pytest.raises(psycopg.OperationalError) as direct:
+        psycopg.connect(passing.world.server.dsn(user=user, password=password, tcp=True), sslmode="require")
+    refused = passing.refusal(user=user, password=password, channel_binding=binding)
+    assert f'password authentication failed for user "{user}"' in str(direct.value)
+    assert refused.partition("FATAL")[2] == str(direct.value).partition("FATAL")[2]
+    log = passing.world.server.log_since(before)
+    assert log.count(f'password authentication failed for user "{user}"'.encode()) == 2
+
+
+def test_a_role_that_does_not_exist_has_the_same_salt_every_time(passing: Door) -> None:
+    """As in PostgreSQL: an answer that changes would tell that there is no such role."""
+
+    async def salt(user: str) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", passing.proxy.port)
+        body = b"\0\3\0\0user\0" + user.encode() + b"\0database\0postgres\0\0"
+        writer.write((len(body) + 4).to_bytes(4, "big") + body)
+        assert b"SCRAM-SHA-256\0" in await reader.read(100)
+        first = b"SCRAM-SHA-256\0\0\0\0\x0bn,,n=,r=CLI"
+        writer.write(b"p" + (len(first) + 4).to_bytes(4, "big") + first)
+        challenge = await reader.read(300)
+        writer.close()
+        return challenge.split(b",s=")[1]
+
+    found = [asyncio.run(salt(user)) for user in ("nobody", "nobody", "passwordless", LOGIN.user)]
+    assert found[0] == found[1]
+    assert len(set(found)) == 3
+    assert all(len(one) == len(found[0]) for one in found)
+
+
+def test_a_password_that_was_changed_counts_at_once(passing: Door) -> None:
+    with psycopg.connect(passing.world.server.dsn(), autocommit=True) as owner:
+        owner.execute("CREATE ROLE changing LOGIN PASSWORD 'first'")
+        owner.execute(f"GRANT changing TO {LOGIN.user}")
+    with passing.world.server.data_dir.joinpath("pg_hba.conf").open("r+") as hba:  # type: ignore[union-attr]
+        rules = hba.read()
+        hba.seek(0)
+        hba.write("host all changing 127.0.0.1/32 scram-sha-256\n" + rules)
+    with psycopg.connect(passing.world.server.dsn(), autocommit=True) as owner:
+        owner.execute("SELECT pg_reload_conf()")
+        assert passing.whoami(user="changing", password="first", channel_binding="require") == "changing"
+        owner.execute("ALTER ROLE changing PASSWORD 'second'")
+        assert passing.whoami(user="changing", password="second", channel_binding="require") == "changing"
+        assert "password authentication failed" in passing.refusal(user="changing", password="first")
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [
+        replace(LOOKUP, password="wrong"),
+        replace(LOOKUP, query="SELECT nothing FROM nowhere WHERE $1 = ''"),
+        replace(LOOKUP, query="SELECT rolpassword FROM pg_authid WHERE rolname = $1"),
+    ],
+    ids=["cannot log in", "cannot be run", "may not read"],
+)
+def test_a_lookup_that_fails_lets_nobody_in(world: World, thread: LoopThread, auth: Auth) -> None:
+    for closed in door(world, thread, world.config(auth)):
+        refused = closed.refusal()
+        assert "could not look up how to authenticate the user" in refused
+        assert "pg_authid" not in refused
+
+
+def test_an_md5_role_has_no_verifier_and_is_relayed(world: World, thread: LoopThread) -> None:
+    """The server asks for MD5 there, not for SCRAM."""
+    login = LOGINS["md5"]
+    for opened in door(world, thread, world.config(LOOKUP)):
+        assert opened.whoami(user=login.user, password=login.password) == login.user
+
+
+# -- certificates ----------------------------------------------------------------------------------------------------
+
+
+def test_the_proxy_shows_its_own_certificate_to_the_server(world: World, thread: LoopThread) -> None:
+    """`cert` in pg_hba.conf authenticates the proxy, and whoever the proxy lets in."""
+    config = world.config()
+    upstream = replace(config.upstream, cert=world.client_pair.cert, key=world.client_pair.key)
+    for opened in door(world, thread, replace(config, upstream=upstream)):
+        assert opened.whoami(user="certified", password=None) == "certified"
+    for opened in door(world, thread, config):
+        assert "valid client certificate" in opened.refusal(user="certified", password=None)
+
+
+def test_clients_show_a_certificate_where_one_is_demanded(world: World, thread: LoopThread) -> None:
+    config = world.config(LOOKUP)
+    listen = replace(config.listen, tls="require", client_ca=world.authority.ca)
+    shown = {"sslcert": str(world.client_pair.cert), "sslkey": str(world.client_pair.key)}
+    for opened in door(world, thread, replace(config, listen=listen)):
+        assert opened.whoami(**shown) == LOGIN.user
+        assert opened.whoami(channel_binding="require", **shown) == LOGIN.user
+        before = world.server.log_size()
+        assert "SSL error" in opened.refusal()
+        assert "requires TLS" in opened.refusal(sslmode="disable")
+        assert world.server.log_since(before) == b""
+
+
+def test_a_certificate_of_another_authority_is_not_taken(world: World, thread: LoopThread, tmp_path: Path) -> None:
+    stranger = Authority(tmp_path).issue("certified")
+    config = world.config(LOOKUP)
+    listen = replace(config.listen, tls="require", client_ca=world.authority.ca)
+    for opened in door(world, thread, replace(config, listen=listen)):
+        before = world.server.log_size()
+        assert "connection failed" in opened.refusal(sslcert=str(stranger.cert), sslkey=str(stranger.key))
+        assert world.server.log_since(before) == b""
+
+
+# -- direct TLS ------------------------------------------------------------------------------------------------------
+
+
+def test_tls_without_sslrequest_on_every_leg(world: World, thread: LoopThread) -> None:
+    """PostgreSQL 15 does not speak it; another proxy in front of it does."""
+    for inner in door(world, thread, world.config(LOOKUP)):
+        config = world.config()
+        upstream = replace(config.upstream, port=inner.proxy.port, negotiation="direct")
+        # The inner proxy's certificate is bound to by the outer one, and the outer's by the client.
+        for outer in door(world, thread, replace(config, upstream=upstream, auth=LOOKUP)):
+            assert outer.whoami(sslnegotiation="direct", channel_binding="require") == LOGIN.user

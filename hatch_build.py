@@ -2,7 +2,8 @@
 
 It needs Cython, setuptools, a C compiler, and the headers of Python and of OpenSSL 3. Where one of them is missing, an
 installation goes on without: Sealwire then runs on the Python kernel and says so when it starts. With
-SEALWIRE_KERNEL=native in the environment the build fails instead, and with SEALWIRE_KERNEL=python it does not try.
+SEALWIRE_KERNEL=native in the environment the build fails instead, and with SEALWIRE_KERNEL=python it does not try. An
+editable installation takes what `make native` has put in place.
 
     python hatch_build.py [--sanitize] [--to FOLDER]
 """
@@ -56,17 +57,16 @@ class NativeKernel(BuildHookInterface):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         wanted = os.environ.get("SEALWIRE_KERNEL", "")
-        if self.target_name != "wheel" or wanted == "python":
+        if self.target_name != "wheel" or version == "editable" or wanted == "python":
             return
         try:
-            made = build()
+            made = build(to=Path(tempfile.mkdtemp(prefix="sealwire-kernel-")))
         except (Exception, SystemExit) as error:
             if wanted == "native":
                 raise
             self.app.display_warning(f"the native kernel was not compiled ({error}): Sealwire will use the Python one")
             return
-        if version != "editable":
-            build_data["force_include"][str(made)] = f"proxy/kernel/{made.name}"
+        build_data["force_include"][str(made)] = f"proxy/kernel/{made.name}"
         build_data["infer_tag"] = True
         build_data["pure_python"] = False
 

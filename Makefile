@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test oracle mutation clients bench native asan lint format clean
+.PHONY: demo test oracle mutation clients bench campaign native asan lint format clean
 
 demo: $(STAMP)
 	$(BIN)/sealwire demo $(ARGS)
@@ -40,6 +40,10 @@ asan: $(STAMP)
 	LD_PRELOAD=$$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
 	  SEALWIRE_TEST_NATIVE=$$(echo $(CURDIR)/build/asan/_native*.so) \
 	  $(BIN)/python -m pytest -q -p no:cacheprovider tests/kernel $(ARGS)
+
+# Five million rows sealed under load, the command killed five times: half an hour.
+campaign: $(STAMP)
+	$(BIN)/python -m tests.campaigns.seal_under_load $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

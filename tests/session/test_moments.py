@@ -9,6 +9,7 @@ import tracemalloc
 import pytest
 
 from proxy.config import Policy
+from proxy.errors import Refused
 from proxy.sql.plan import Effect, Plan
 from proxy.wire import messages
 from proxy.wire.messages import message
@@ -397,6 +398,23 @@ def test_a_policy_that_changes_what_a_prepared_statement_means_is_told_in_the_sa
     talk.server(POISONED, ready())
     fields = error_fields(talk.at_client()[0])
     assert (fields["C"], fields["R"]) == ("0A000", "RevalidateCachedQuery")
+
+
+def test_a_statement_whose_table_is_gone_says_that() -> None:
+    book = Book()
+    talk = Talk(book).warm()
+    talk.prepare("s")
+    talk.client(query("CREATE TABLE t ()"))
+    talk.at_server()
+    talk.server(complete("CREATE TABLE"), ready())
+    talk.at_client()
+    book.plans[SELECT] = Refused('relation "customers" does not exist', sqlstate="42P01", position=24)
+    talk.client(bind(b"ann", statement="s"), execute(), SYNC)
+    talk.serve_reads()
+    talk.at_server()
+    talk.server(POISONED, ready())
+    fields = error_fields(talk.at_client()[0])
+    assert (fields["C"], fields["P"]) == ("42P01", "24")
 
 
 def test_other_refusals_do_not_name_that_routine() -> None:

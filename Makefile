@@ -4,7 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test oracle mutation clients bench campaign native asan lint format clean
+COVERED := tests/wire tests/codecs tests/session tests/fuzz tests/server/test_startup.py
+
+.PHONY: demo test oracle mutation clients fuzz coverage bench campaign native asan lint format clean
 
 demo: $(STAMP)
 	$(BIN)/sealwire demo $(ARGS)
@@ -24,6 +26,15 @@ mutation: $(STAMP)
 clients: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,demo,clients]'
 	$(BIN)/python -m pytest -m clients tests/clients $(ARGS)
+
+# Coverage-guided fuzzing, every target for ten minutes: see CONTRIBUTING.md. The short form is a part of `make test`.
+fuzz: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,demo,fuzz]'
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
+# Lines and branches of proxy/wire and proxy/session that their own tests reach.
+coverage: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered $(COVERED) $(ARGS)
 
 # Throughput beside PgBouncer and pgcrypto where those are installed: see docs/performance.md.
 bench: $(STAMP)

@@ -241,7 +241,10 @@ class Frontend:
         basis = c.planner.basis
         if not basis.same_as(prepared.basis) and not c.planner.wanted():
             found = c.planner.analyse(prepared.text, prepared.types)
-            if any(isinstance(one, Failure) for one in found) or self._only_plan(found) != prepared.whole:
+            failure = next((one for one in found if isinstance(one, Failure)), None)
+            if failure is not None and is_unknown_name(failure.error):
+                raise as_refused(failure.error)  # what it names is gone, and PostgreSQL says so
+            if failure is not None or self._only_plan(found) != prepared.whole:
                 raise plan_changed()
             prepared.basis = basis
             prepared.functions = None  # the keys may be others too

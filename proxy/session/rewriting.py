@@ -22,7 +22,7 @@ from proxy.session.values import (
 from proxy.sql.plan import TEXT, Effect, Plan, Sealing, ServerParam
 from proxy.wire.codecs import Settings
 from proxy.wire.frames import HEADER
-from proxy.wire.messages import Bind, spread_formats
+from proxy.wire.messages import Bind, Parse, build_parse, spread_formats
 
 AnyChange = Change[Prepared] | Change[Portal]
 _SET_CONFIG_OID: Final = 2078
@@ -60,6 +60,18 @@ def effects_of_call(raw: bytes, policy: DatabasePolicy) -> Effect:
     if policy.functions:
         raise Refused("FunctionCall cannot be used where columns.yaml declares functions", hint="call it in a SELECT")
     return Effect.CATALOG | Effect.SETTINGS
+
+
+def parsed(
+    parse: Parse, text: str, plan: Plan, settings: Settings, sealers: Sealers, encode: Callable[[str], bytes]
+) -> tuple[bytes | None, str]:
+    """The server's Parse, None where it is the client's own, and the text that the server gets. Raises Refused."""
+    piece = splice(plan, settings, sealers)
+    types = parse.types if plan.params is None else server_types(plan.params, parse.types)
+    if piece is None and types == parse.types:
+        return None, text
+    query = parse.query if piece is None else encode(piece)
+    return build_parse(Parse(parse.statement, query, types)), text if piece is None else piece
 
 
 def server_type(sealing: Sealing) -> int:

@@ -56,6 +56,8 @@ def use_as_plain(
     """The value goes where only plain values can go. `kind`: the type that an untyped parameter gets there."""
     if isinstance(flow, Plain | Opaque):
         return
+    if isinstance(flow, Open) and (sealed := next((leaf.sealing for leaf in flow.leaves if leaf.sealing), None)):
+        raise refusals.also_plain(sealed.column, position)
     flow = current(flow, position)
     if isinstance(flow, Sealed):
         raise (

@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test oracle mutation clients bench lint format clean
+.PHONY: demo test oracle mutation clients bench native asan lint format clean
 
 demo: $(STAMP)
 	$(BIN)/sealwire demo $(ARGS)
@@ -29,6 +29,18 @@ clients: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m bench $(ARGS)
 
+# The compiled kernel: needs a C compiler and OpenSSL's headers (Debian: gcc libssl-dev). Without it, Python does the work.
+native: $(STAMP)
+	$(BIN)/python hatch_build.py
+
+# The kernel's tests and fuzzers over a build with the address and undefined-behaviour sanitizers.
+asan: $(STAMP)
+	rm -rf build/asan && mkdir -p build/asan
+	$(BIN)/python hatch_build.py --sanitize --to build/asan
+	LD_PRELOAD=$$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
+	  SEALWIRE_TEST_NATIVE=$$(echo $(CURDIR)/build/asan/_native*.so) \
+	  $(BIN)/python -m pytest -q -p no:cacheprovider tests/kernel $(ARGS)
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -39,7 +51,7 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf proxy/kernel/*.so $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Sealwire needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'

@@ -76,7 +76,7 @@ def is_simple(plan: Plan) -> bool:
         and plan.closes is None
         and not plan.explains
         and plan.tag != "COPY"
-        and not any(param.more or param.absorbed for param in plan.params or ())
+        and not any(param.is_joined or param.absorbed for param in plan.params or ())
     )
 
 

@@ -116,7 +116,7 @@ def seal_parameters(bind: Bind, prepared: Prepared, settings: Settings, sealers:
         if param.absorbed:
             server_formats.append(BINARY_FORMAT)
             values.append(None)
-        elif param.more:
+        elif param.is_joined:
             server_formats.append(BINARY_FORMAT)
             values.append(_joined(param, bind.values, formats, settings, sealers))
         elif function is None:
@@ -151,7 +151,7 @@ def parameter_functions(
 def _seen(param: ServerParam, sealing: Sealing) -> int:
     """OID of the type that the client sees: of ARRAY[$1, $2], that of an element."""
     kind = sealing.client_type
-    return kind.element.oid if param.more else kind.oid
+    return kind.element.oid if param.is_joined else kind.oid
 
 
 def _joined(
@@ -172,7 +172,7 @@ def _functions(
         return prepared.functions[1]
     made: list[Convert | None] = []
     for param in prepared.plan.params or ():
-        if param.sealing is None or param.more:
+        if param.sealing is None or param.is_joined:
             made.append(None)
             continue
         if formats[param.client] not in (0, 1):

@@ -21,6 +21,8 @@ ROWS: Final = {
     3: "bench.results",
     4: "bench.copying",
     5: "bench.analysis",
+    6: "bench.memory",
+    7: "bench.workers",
 }
 """Number of a row -> the module whose `measure(bench)` measures it."""
 

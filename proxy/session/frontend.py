@@ -351,16 +351,11 @@ class Frontend:
             if resolved is None:
                 return False
             plan, links = resolved.plan, resolved.links
-        piece = rewriting.splice(plan, c.settings, c.sealers)
-        types = parse.types if plan.params is None else rewriting.server_types(plan.params, parse.types)
-        if piece is not None or types != parse.types:
-            query = parse.query if piece is None else c.planner.encode(piece)
-            raw = messages.build_parse(messages.Parse(parse.statement, query, types))
+        own, sent = rewriting.parsed(parse, text, plan, c.settings, c.sealers, c.planner.encode)
         basis = c.planner.basis if depends else None
-        sent = text if piece is None else piece
         prepared = Prepared(text, parse.types, plan, basis, whole=whole, links=links, turn=c.planner.turn, sent=sent)
         expectation = Expectation((plan,), [c.statements.change(parse.statement, prepared, c.batch)])
-        c.send(Kind.PARSE, raw, expectation)
+        c.send(Kind.PARSE, raw if own is None else own, expectation)
         return True
 
     def _bind(self, raw: bytes) -> bool:

@@ -51,12 +51,12 @@ _SHADOWING: Final = f"""
         WHERE c.collnamespace = n.oid AND c.collname IN ({_listed(BYTEWISE)}))
       OR EXISTS (SELECT FROM pg_catalog.pg_type t
         WHERE t.typnamespace = n.oid AND t.typname IN ({_listed(TYPE_NAMES)}))))"""  # noqa: S608  (constants)
-# Functions that may do anything when they are called: set the search_path, make a temporary table. The languages c and
-# internal (12 and 13 in pg_language.dat) have no reason to.
+# Functions that may do anything when they are called: set the search_path, make a temporary table, whatever volatility
+# they declare. The languages c and internal (12 and 13 in pg_language.dat) have no reason to.
 _VOLATILE: Final = """
   (SELECT pg_catalog.json_agg(DISTINCT p.proname) FROM pg_catalog.pg_proc p
     JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'sealwire') AND p.provolatile = 'v'
+    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'sealwire')
       AND p.prokind = 'f' AND p.prolang NOT IN (12, 13))"""
 _KINDS: Final = "('r', 'p', 'v', 'm', 'f', 'S', 'c')"
 
@@ -250,8 +250,13 @@ class Catalog:
 
     @cached_property
     def temporary(self) -> frozenset[tuple[int, str]]:
-        """(OID, name) of the temporary relations: with some, the snapshot is one session's and must not be shared."""
+        """(OID, name) of the temporary relations."""
         return frozenset((relation.oid, relation.name) for relation in self if relation.is_temporary)
+
+    @property
+    def has_temporary(self) -> bool:
+        """True: the snapshot holds temporary relations, so it belongs to one session and must not be shared."""
+        return bool(self.temporary)
 
     def resolve(self, schema: str | None, name: str, path: SearchPath) -> Relation | None:
         """The relation that PostgreSQL finds under this name; None: it does not exist."""

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from functools import cache
 from typing import Final, NamedTuple
 
 from proxy.errors import ProtocolViolation
@@ -27,8 +28,6 @@ HEADER: Final = 5
 BIG: Final = 64 * 1024
 """Bytes above which a message of a type in `heads` is first shown by its head."""
 HEAD_BYTES: Final = 4 * 1024
-SWIFT_BYTES: Final = 4 * 1024
-"""Pieces of a stream up to this size are worth a look whether they can pass as they came: see `Splitter.swift`."""
 MAX_MESSAGE: Final = 64 * 1024 * 1024
 """Default bound for a message that has to be collected."""
 
@@ -118,6 +117,13 @@ Item = Run | Frame | Head | Oversized
 _LENGTH: Final = struct.Struct("!i")
 
 
+@cache
+def _table(lengths: tuple[tuple[str, tuple[int, int]], ...]) -> tuple[tuple[int, int] | None, ...]:
+    """By type; one for all connections."""
+    known = {ord(kind): bounds for kind, bounds in lengths}
+    return tuple(known.get(kind) for kind in range(256))
+
+
 class Splitter:
     """One direction of one connection.
 
@@ -126,13 +132,14 @@ class Splitter:
     """
 
     def __init__(self, lengths: Lengths, *, side: str, heads: str = "", max_message: int = MAX_MESSAGE) -> None:
-        self._lengths: list[tuple[int, int] | None] = [lengths.get(chr(kind)) for kind in range(256)]
+        self._lengths = _table(tuple(lengths.items()))
         self._side = side
         self._heads = frozenset(heads.encode())
         self._max = max_message
         self._passing = bytearray(256)
         self._gathered = -1
         self._swift: list[tuple[int, int] | None] = [None] * 256
+        self._swift_bytes = 0
         self._seen: dict[int, tuple[struct.Struct, tuple[int, ...], bytes]] = {}
         self._buffer = b""
         self._at = 0
@@ -152,8 +159,9 @@ class Splitter:
         """Messages of this type come out as a Batch of those that are there; None: of no type."""
         self._gathered = -1 if kind is None else kind
 
-    def set_swift(self, types: str) -> None:
-        """The types that `swift` lets through."""
+    def set_swift(self, types: str, *, most: int = 0) -> None:
+        """The types that `swift` lets through, and the bytes of a piece up to which it is worth a look."""
+        self._swift_bytes = most
         self._swift = [bounds if chr(kind) in types else None for kind, bounds in enumerate(self._lengths)]
         self._seen = {}
 
@@ -161,7 +169,7 @@ class Splitter:
         """The types of the messages in `data`, in order, where it is whole messages of swift types and nothing is held
         in front of it: then it may be forwarded as it is, and is not to be fed. None: feed it."""
         end = len(data)
-        if end > SWIFT_BYTES or self._rest or self._pass_next or self._collected or self._at != len(self._buffer):
+        if end > self._swift_bytes or self._rest or self._pass_next or self._collected or self._at != len(self._buffer):
             return None
         # Clients repeat themselves: where all headers that a piece of this size once had are there again, nothing else
         # can be there.

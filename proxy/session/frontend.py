@@ -241,7 +241,10 @@ class Frontend:
         basis = c.planner.basis
         if not basis.same_as(prepared.basis) and not c.planner.wanted():
             found = c.planner.analyse(prepared.text, prepared.types)
-            if any(isinstance(one, Failure) for one in found) or self._only_plan(found) != prepared.whole:
+            failure = next((one for one in found if isinstance(one, Failure)), None)
+            if failure is not None and is_unknown_name(failure.error):
+                raise as_refused(failure.error)  # what it names is gone, and PostgreSQL says so
+            if failure is not None or self._only_plan(found) != prepared.whole:
                 raise plan_changed()
             prepared.basis = basis
             prepared.functions = None  # the keys may be others too
@@ -386,19 +389,14 @@ class Frontend:
             plan, links = resolved.plan, resolved.links
         if not self.admits((references.Resolved(plan, links),)):
             return False
-        piece = rewriting.splice(plan, c.settings, c.sealers)
-        types = parse.types if plan.params is None else rewriting.server_types(plan.params, parse.types)
-        if piece is not None or types != parse.types:
-            query = parse.query if piece is None else c.planner.encode(piece)
-            raw = messages.build_parse(messages.Parse(parse.statement, query, types))
+        own, sent = rewriting.parsed(parse, text, plan, c.settings, c.sealers, c.planner.encode)
         basis = c.planner.basis if depends else None
-        sent = text if piece is None else piece
         keys = rewriting.literal_keys(plan, c.sealers)
         prepared = Prepared(
             text, parse.types, plan, basis, whole=whole, keys=keys, links=links, turn=c.planner.turn, sent=sent
         )
         expectation = Expectation((plan,), [c.statements.change(parse.statement, prepared, c.batch)])
-        c.send(Kind.PARSE, raw, expectation)
+        c.send(Kind.PARSE, raw if own is None else own, expectation)
         return True
 
     def _bind(self, raw: bytes) -> bool:

@@ -56,6 +56,8 @@ def use_as_plain(
     """The value goes where only plain values can go. `kind`: the type that an untyped parameter gets there."""
     if isinstance(flow, Plain | Opaque):
         return
+    if isinstance(flow, Open) and (sealed := next((leaf.sealing for leaf in flow.leaves if leaf.sealing), None)):
+        raise refusals.also_plain(sealed.column, position)
     flow = current(flow, position)
     if isinstance(flow, Sealed):
         raise (
@@ -106,7 +108,7 @@ def refuse_record(ctx: Context, flow: Row, position: int | None) -> None:
 def compare(ctx: Context, operator: str, left: Flow, right: Flow, position: int | None) -> None:
     """`left operator right`; PostgreSQL decides it on ciphertext."""
     if isinstance(left, Row) and isinstance(right, Row):
-        if not (left.is_record and right.is_record):
+        if not (left.is_record and right.is_record and len(left.fields) == len(right.fields)):
             refuse_record(ctx, left, position)
             refuse_record(ctx, right, position)
         if len(left.fields) != len(right.fields):
@@ -357,14 +359,14 @@ def _store_array(ctx: Context, flow: Open, column: SealedColumn, name: str, posi
         if leaf.casts or leaf.is_plain or leaf.sealing is not None:
             raise refusals.meets_plain(column, "stored", position)
     sealing = Sealing(column, Use.ASSIGN, kind)
-    first = flow.leaves[0]
     if is_literal:
         for leaf in flow.leaves:
             leaf.sealing = sealing
         texts = [None if leaf.kind is Kind.NULL else leaf.text for leaf in flow.leaves]
         ctx.replace(flow.slot, ctx.seal_literal(array_literal(texts), sealing))
         return
-    first.sealing, first.slot = sealing, flow.slot
+    first = flow.leaves[0]
+    first.sealing, first.slot, first.is_joined = sealing, flow.slot, True
     first.parts = flow.leaves[1:]
     for leaf in first.parts:
         leaf.absorbed = True

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import inspect
 import json
 import signal
 import time
@@ -16,10 +18,10 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainin
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from proxy.cli.options import read_config
+from proxy.cli.options import ConfigFile, Dsn, read_config
 from proxy.ops.life.fill import BATCH, Progress, Settings
 from proxy.ops.life.online import Result
-from proxy.ops.life.plan import Plan
+from proxy.ops.life.plan import Before, Plan
 from proxy.ops.life.recipe import Operation
 from proxy.ops.life.run import Order, give_up, look, run
 
@@ -142,6 +144,61 @@ def until_stopped(work: Callable[[asyncio.Event], Coroutine[Any, Any, _T]]) -> _
         return await work(stop)
 
     return asyncio.run(main())
+
+
+def changing(operation: Operation, text: str, more: Callable[..., Before] | None = None) -> Callable[..., int]:
+    """The command for `operation`; `text` is what --help says of it, `more` has the options that it alone takes."""
+
+    def change(
+        database: Database,
+        columns: Columns,
+        config: ConfigFile,
+        dsn: Dsn,
+        in_place: InPlace = False,
+        batch: Batch = DEFAULT_BATCH,
+        max_rate: MaxRate = 0,
+        jobs: Jobs = DEFAULT_JOBS,
+        dry_run: DryRun = False,
+        as_json: AsJson = False,
+        vacuum_full: VacuumFull = False,
+        fire_triggers: FireTriggers = False,
+        abort: Abort = False,
+        before: Before | None = None,
+    ) -> int:
+        order = Order(operation, database, tuple(columns), in_place, vacuum_full, fire_triggers, before)
+        return do(
+            config,
+            dsn,
+            order,
+            batch=batch,
+            max_rate=max_rate,
+            jobs=jobs,
+            dry_run=dry_run,
+            as_json=as_json,
+            abort=abort,
+        )
+
+    change.__name__ = operation.value
+    change.__doc__ = text
+    return with_options(change, more)
+
+
+def with_options(change: Callable[..., int], more: Callable[..., Before] | None) -> Callable[..., int]:
+    """`change` as typer is to see it: in place of `before`, the options of `more`, which makes that of them."""
+    own = inspect.signature(change, eval_str=True)
+    added = [] if more is None else list(inspect.signature(more, eval_str=True).parameters.values())
+    names = [option.name for option in added]
+
+    @functools.wraps(change)
+    def run(**given: Any) -> int:
+        options = {name: given.pop(name) for name in names}
+        return change(**given, **({} if more is None else {"before": more(**options)}))
+
+    kept = [parameter for name, parameter in own.parameters.items() if name != "before"]
+    signature = own.replace(parameters=[*kept, *added])
+    vars(run)["__signature__"] = signature
+    run.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()}
+    return run
 
 
 def do(

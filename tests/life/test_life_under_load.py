@@ -205,6 +205,26 @@ async def test_rows_that_somebody_holds_are_waited_for_without_keeping_others_wa
     assert {"fill", "build", "swap"} <= seen
 
 
+async def test_a_table_or_a_ledger_that_somebody_locks_for_a_while_stops_no_job(shop: Scene) -> None:
+    fill(shop, 2_000)
+    shop.sql.execute("ANALYZE t")
+    seen: list[str] = []
+    with psycopg.connect(shop.database.dsn) as holder:
+
+        def report(progress: Progress) -> None:
+            seen.append(progress.phase)
+            if seen == ["fill"]:
+                holder.execute("UPDATE t SET n = n + 1 WHERE id <= 300")
+                holder.execute("LOCK TABLE t, sealwire.jobs IN ACCESS EXCLUSIVE MODE")
+            elif len(seen) == 4:
+                holder.rollback()
+
+        await shop.seal("public.t.v", settings=Settings(shop.database.dsn, batch=100, report=report))
+    assert len(seen) > 4
+    assert len(stored(shop)) == 2_000
+    assert shop.leftovers() == []
+
+
 async def test_a_long_transaction_keeps_the_swap_waiting_but_not_the_writers(shop: Scene) -> None:
     fill(shop, 300)
     waited = []

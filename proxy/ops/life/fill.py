@@ -8,6 +8,7 @@ own lock_timeout).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -177,6 +178,13 @@ class Writer:
             return 0, 0, len(data)
         return done.rows, await self.write(done.data), len(data)
 
+    async def try_batch(self, condition: str) -> tuple[int, int, int] | None:
+        """`batch`; None: somebody held the table, or a part of it, for longer than ROW_WAIT."""
+        try:
+            return await self.batch(condition)
+        except asyncpg.LockNotAvailableError:
+            return None
+
     async def write(self, data: bytes) -> int:
         """Rows written. Inside a transaction of the caller's it waits for locks as that says."""
         if self.connection.is_in_transaction():
@@ -294,14 +302,15 @@ async def fill(
             await writer.open()
             while not settings.stop.is_set() and (span := blocks.take()) is not None:
                 where = f"ctid >= '({span[0]},0)' AND ctid < '({span[1]},0)' AND {condition}"
-                read, wrote, size = await writer.batch(where)
+                read, wrote, size = await writer.try_batch(where) or (settings.batch, 0, 0)
                 blocks.give_back(*span, read, size)
                 written += wrote
                 now = time.monotonic()
                 settings.report(Progress(phase, writer.column, written, total, written / max(now - began, 1e-3)))
                 if now - saved >= _SAVE_EVERY:
                     saved = now
-                    await set_high_water(connection, writer.column, blocks.done_below)
+                    with contextlib.suppress(asyncpg.LockNotAvailableError):  # another worker is saving its own
+                        await set_high_water(connection, writer.column, blocks.done_below)
                 await pace.wait(read)
 
     try:
@@ -320,7 +329,7 @@ async def catch_up(settings: Settings, writer: Writer, condition: str, pace: Pac
     written = 0
     while True:
         settings.check_stop()
-        read, wrote, _ = await writer.batch(f"{condition} LIMIT {settings.batch}")
+        read, wrote, _ = await writer.try_batch(f"{condition} LIMIT {settings.batch}") or (settings.batch, 0, 0)
         written += wrote
         now = time.monotonic()
         settings.report(Progress("catch up", writer.column, written, 0, written / max(now - began, 1e-3)))

@@ -4,7 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test oracle mutation clients bench native asan lint format clean
+COVERED := tests/wire tests/codecs tests/session tests/fuzz tests/server/test_startup.py
+
+.PHONY: demo test oracle mutation clients fuzz coverage bench campaign native asan lint format clean
 
 demo: $(STAMP)
 	$(BIN)/sealwire demo $(ARGS)
@@ -25,6 +27,15 @@ clients: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,demo,clients]'
 	$(BIN)/python -m pytest -m clients tests/clients $(ARGS)
 
+# Coverage-guided fuzzing, every target for ten minutes: see CONTRIBUTING.md. The short form is a part of `make test`.
+fuzz: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,demo,fuzz]'
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
+# Lines and branches of proxy/wire and proxy/session that their own tests reach.
+coverage: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered $(COVERED) $(ARGS)
+
 # Throughput beside PgBouncer and pgcrypto where those are installed: see docs/performance.md.
 bench: $(STAMP)
 	$(BIN)/python -m bench $(ARGS)
@@ -40,6 +51,10 @@ asan: $(STAMP)
 	LD_PRELOAD=$$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
 	  SEALWIRE_TEST_NATIVE=$$(echo $(CURDIR)/build/asan/_native*.so) \
 	  $(BIN)/python -m pytest -q -p no:cacheprovider tests/kernel $(ARGS)
+
+# Five million rows sealed under load, the command killed five times: half an hour.
+campaign: $(STAMP)
+	$(BIN)/python -m tests.campaigns.seal_under_load $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -89,10 +89,11 @@ class GcmKey:
         self._key_id = key_id
         self._messages = 0
 
-    def count(self, domain: str) -> None:
-        """Counts a message; warns once, when the count passes MESSAGES_BEFORE_WARNING."""
-        self._messages += 1
-        if self._messages == MESSAGES_BEFORE_WARNING + 1:
+    def count(self, domain: str, messages: int) -> None:
+        """Counts messages; warns once, when the count passes MESSAGES_BEFORE_WARNING."""
+        before = self._messages
+        self._messages += messages
+        if before <= MESSAGES_BEFORE_WARNING < self._messages:
             _log.warning("rotate the key: many messages", key_id=self._key_id, domain=domain, messages=self._messages)
 
 
@@ -136,8 +137,8 @@ class KernelSealer:
     ) -> None:
         self.keys, self.sealing, self.prefix = keys, sealing, prefix
 
-    def count(self) -> None:
-        """A value is being sealed."""
+    def count(self, messages: int) -> None:
+        """So many values have been sealed without `seal`."""
 
 
 class RandomSealer(KernelSealer):
@@ -158,12 +159,11 @@ class RandomSealer(KernelSealer):
         self._nonce: Callable[[], bytes] = lambda: os.urandom(NONCE_SIZE)
 
     def seal(self, plain: bytes) -> bytes:
-        self.count()
+        self.count(1)
         return self._keys.sealing.seal(plain, self._nonce())
 
-    def count(self) -> None:
-        """A value is being sealed."""
-        self._gcm.count(self._domain)
+    def count(self, messages: int) -> None:
+        self._gcm.count(self._domain, messages)
 
     def open(self, sealed: bytes) -> bytes:
         return self._keys.of(sealed).open(sealed)

@@ -1,6 +1,42 @@
 # One value. A cell does what its Python reference does, and asks it for all that is not the common case.
 
 
+cdef struct Nonces:
+    uint8_t data[3072]
+    int left
+    int runs  # calls under way that seal many values
+
+cdef Nonces nonces
+nonces.left = nonces.runs = 0
+
+
+cdef Bytes next_nonce() except NULL:
+    """Twelve random bytes, good until the next call. Within a run they are fetched 256 at a time; what is left at its end
+    is thrown away, so that nothing is there that a forked process could use too."""
+    cdef int wanted = 3072 if nonces.runs else NONCE_SIZE
+    if nonces.left < NONCE_SIZE:
+        if RAND_bytes(nonces.data, wanted) != 1:
+            raise RuntimeError("libcrypto has no random bytes")
+        nonces.left = wanted
+    nonces.left -= NONCE_SIZE
+    return nonces.data + nonces.left
+
+
+cdef void begin_run() noexcept:
+    nonces.runs += 1
+
+
+cdef int end_run(list cells) except -1:
+    """The random keys are told what was sealed under them."""
+    nonces.runs -= 1
+    if not nonces.runs:
+        nonces.left = 0
+    for cell in cells:
+        if isinstance(cell, Sealing):
+            (<Sealing>cell).tell()
+    return 0
+
+
 cdef class Opener:
     """A sealed value from the server -> the client's form.
 
@@ -94,6 +130,7 @@ cdef class Sealing:
     cdef bint is_text
     cdef Py_ssize_t limit
     cdef object count
+    cdef Py_ssize_t sealed
     cdef readonly object reference
 
     def __init__(
@@ -107,6 +144,7 @@ cdef class Sealing:
         self.is_text = is_text
         self.limit = limit
         self.count = count
+        self.sealed = 0
         self.reference = reference
 
     def __call__(self, bytes data not None):
@@ -134,15 +172,14 @@ cdef class Sealing:
         return self.seal_plain(data, size, out)
 
     cdef int seal_plain(self, Bytes plain, Py_ssize_t size, Buffer* out) except -1:
-        cdef uint8_t nonce[12]
         cdef uint8_t digits[2048]
         cdef uint8_t* to = reserve(out, size + self.key.overhead)
         cdef Bytes prefix = NULL
         if isinstance(self.key, RandomKey):
-            if RAND_bytes(nonce, NONCE_SIZE) != 1:
-                raise RuntimeError("libcrypto has no random bytes")
-            self.count()
-            (<RandomKey>self.key).encrypt(plain, size, nonce, to)
+            (<RandomKey>self.key).encrypt(plain, size, next_nonce(), to)
+            self.sealed += 1
+            if not nonces.runs:
+                self.tell()
         else:
             if self.prefix is not None:
                 if not self.write_prefix(plain, size, digits):
@@ -151,6 +188,12 @@ cdef class Sealing:
             (<SearchKey>self.key).encrypt(plain, size, prefix, to)
         out.size += size + self.key.overhead
         return 1
+
+    cdef int tell(self) except -1:
+        if self.sealed:
+            sealed, self.sealed = self.sealed, 0
+            self.count(sealed)
+        return 0
 
     cdef int write_prefix(self, Bytes plain, Py_ssize_t size, uint8_t* digits) except -1:
         """Number and prefix of a canonical value; 0: not mine."""

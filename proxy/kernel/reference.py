@@ -162,7 +162,7 @@ def sealing(
     form: str,
     is_text: bool,
     limit: int,
-    count: Callable[[], None],
+    count: Callable[[int], None],
     reference: Convert,
 ) -> Convert:
     """What seals one value: the reference itself."""

@@ -110,6 +110,7 @@ cdef class CopyRows:
         """Rows from the beginning of `data`, where one begins -> (those for the other side, bytes that were taken)."""
         cdef Buffer out = Buffer(NULL, 0, 0)
         cdef Py_ssize_t at = 0, stop, end = data.shape[0], start
+        begin_run()
         try:
             while at < end:
                 start = out.size
@@ -124,6 +125,7 @@ cdef class CopyRows:
             return PyBytes_FromStringAndSize(<char*>out.data, out.size), at
         finally:
             release(&out)
+            end_run(self.cells)
 
     def messages(self, bytes data not None, Py_ssize_t at):
         """Whole CopyData messages from `at` on, each of one row -> as `open_rows`."""

@@ -239,6 +239,7 @@ class Backend:
         c.status = messages.parse_ready(raw)
         self._copy_over()
         if c.status == b"I":
+            c.held.release()
             c.portals.retain(is_held)
             c.planner.transaction_ended(quiet=not c.replies and c.batch_empty)
 

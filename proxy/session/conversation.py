@@ -9,8 +9,10 @@ import enum
 from dataclasses import dataclass, field
 from typing import Literal
 
+from proxy.config import SealedColumn
 from proxy.errors import Refused
 from proxy.session.copying import CopyTransform
+from proxy.session.guarding import Guard, Held, SealersNow
 from proxy.session.injection import Injection
 from proxy.session.names import Change, Names
 from proxy.session.planner import Basis, Planner
@@ -21,6 +23,8 @@ from proxy.wire import messages
 from proxy.wire.codecs import Settings
 from proxy.wire.frames import BIG, MAX_MESSAGE, Splitter
 from proxy.wire.replies import ENDED_BY_READY, Kind, Replies
+
+LiteralKeys = tuple[tuple[SealedColumn, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ class Prepared:
     """What seals its parameters, and the settings and formats it was made for."""
     whole: Plan | None = None
     """Made by PREPARE: the plan of that, of which `text` is the statement."""
+    keys: LiteralKeys = ()
+    """Under which its literals were sealed, which are in the text that the server has."""
     links: tuple[Link, ...] = ()
     """An EXECUTE that Parse has made: what its arguments were sealed for."""
     turn: int = 0
@@ -85,7 +91,7 @@ class Expectation:
     """Come true when statement i completes."""
     refusal: Refused | None = None
     """The message, or of a Query the statement behind `plans`, is the poison in place of what is refused."""
-    injection: Injection | None = None
+    injection: Injection | Guard | None = None
     swallow: bool = False
     """No answer reaches the client; but errors do where `in_script`."""
     prepared: Prepared | None = None
@@ -161,7 +167,9 @@ class Conversation:
     ) -> None:
         self._max_row = max_row
         self.planner = planner
-        self.sealers = sealers
+        self.held = Held()
+        self._sealers = sealers
+        self._sealers_now: SealersNow | None = None
         self.client = client
         self.server = server
         self.to_client: list[bytes] = []
@@ -187,6 +195,16 @@ class Conversation:
     @property
     def settings(self) -> Settings:
         return self.planner.settings
+
+    @property
+    def sealers(self) -> Sealers:
+        """What seals in the transaction of now."""
+        keys = self.held.keys
+        if not keys:
+            return self._sealers
+        if self._sealers_now is None or self._sealers_now.keys != keys:
+            self._sealers_now = SealersNow(self._sealers, keys)
+        return self._sealers_now
 
     def start_copy(self, expectation: Expectation) -> bool:
         """The server begins to copy. True: the rows have sealed columns and go through `expectation.copy`."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -140,6 +140,15 @@ class ReplicationFrontend(Frontend):
             raise Refused(
                 "several statements, one of which changes the catalog or settings, in a replication connection",
                 hint="Send them one by one.",
+            )
+        return False
+
+    def needs_guard(self, plans: Sequence[Plan]) -> bool:
+        """A guard needs the extended protocol. COPY takes no values, and its rows are as the stream's."""
+        if super().needs_guard([plan for plan in plans if plan.tag != "COPY"]):
+            raise Refused(
+                "a column of the table is pending, or waits to be resealed: not in a replication connection",
+                hint="use an ordinary connection",
             )
         return False
 

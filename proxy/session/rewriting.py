@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from proxy.config import DatabasePolicy
+from proxy.config import DatabasePolicy, Scheme
 from proxy.errors import Refused
 from proxy.pgtypes import BYTEA_OID, FIRST_NORMAL_OID
-from proxy.session.conversation import Portal, Prepared
+from proxy.session.conversation import LiteralKeys, Portal, Prepared
 from proxy.session.names import Change
 from proxy.session.values import (
     BINARY_FORMAT,
@@ -40,6 +40,17 @@ def splice(plan: Plan, settings: Settings, sealers: Sealers) -> str | None:
             function = functions[id(slot.sealing)] = literal_function(slot.sealing, settings, sealers)
         parts += (function(slot.text), text)
     return "".join(parts)
+
+
+def literal_keys(plan: Plan, sealers: Sealers) -> LiteralKeys:
+    """The key of each literal that is sealed into the statement's text, but where any key will do."""
+    columns = dict.fromkeys(slot.sealing.column for slot in plan.literals)
+    return tuple((column, sealers.key_of(column)) for column in columns if column.scheme is not Scheme.RANDOM)
+
+
+def are_in_force(keys: LiteralKeys, sealers: Sealers) -> bool:
+    """False: a literal in a statement's text is sealed under a key that its column does not lie under any more."""
+    return all(sealers.key_of(column) == key for column, key in keys)
 
 
 def join(pieces: Sequence[str]) -> str:
@@ -167,7 +178,7 @@ def _functions(
     prepared: Prepared, formats: tuple[int, ...], settings: Settings, sealers: Sealers
 ) -> list[Convert | None]:
     """What seals each server parameter, made once per settings and formats."""
-    key = (settings, formats)
+    key = (settings, formats, sealers)
     if prepared.functions is not None and prepared.functions[0] == key:
         return prepared.functions[1]
     made: list[Convert | None] = []

@@ -28,6 +28,7 @@ from proxy.session import rewriting
 from proxy.session.backend import Backend, is_held
 from proxy.session.conversation import Conversation, Copy, Expectation, Portal, Prepared
 from proxy.session.frontend import Frontend
+from proxy.session.guarding import named_tables
 from proxy.session.molds import (
     INT32,
     UINT16,
@@ -43,7 +44,7 @@ from proxy.session.names import UNSETTLED
 from proxy.session.planner import Basis, is_free
 from proxy.session.plans import Analysis
 from proxy.session.values import BINARY_FORMAT, Convert, literal_function, opening_function
-from proxy.sql.plan import Statement
+from proxy.sql.plan import Effect, Plan, Statement
 from proxy.sql.shape import Shape, shape_of_plan
 from proxy.wire import messages
 from proxy.wire.codecs import Settings
@@ -161,6 +162,8 @@ class Steady:
             c.portals.forget(b"")
         elif status == b"T":
             c.portals.put(b"", asked.mold.execution.portal)
+        if status == b"I" or Effect.TRANSACTION in asked.mold.plan.effects:
+            c.held.release()
         if status == b"I":
             c.portals.retain(is_held)
             c.planner.transaction_ended(quiet=True)
@@ -269,10 +272,19 @@ class Steady:
         is_current = prepared.basis is None or basis.same_as(prepared.basis)
         if not is_simple(prepared.plan) or prepared.links or not is_current:
             raise Unlike
+        self._require_settled(prepared.plan, basis)
+        if not rewriting.are_in_force(prepared.keys, c.sealers):
+            raise Unlike
         execution = self._made(prepared, raw)
         mold = Mold(prepared, prepared.plan, c.settings, basis, execution=execution)
         self._remember(mold)
         return mold, execution
+
+    @staticmethod
+    def _require_settled(plan: Plan, basis: Basis) -> None:
+        """Raises Unlike where the statement needs a guard."""
+        if not basis.snapshot.unsettled.keys().isdisjoint(named_tables(plan)):
+            raise Unlike
 
     def _remember(self, mold: Mold) -> None:
         if len(self._molds) >= _MOLDS:
@@ -326,6 +338,7 @@ class Steady:
             raise Unlike
         if not is_simple(shape.plan):
             raise Unlike
+        self._require_settled(shape.plan, basis)
         mold = Mold(owner, shape.plan, c.settings, basis)
         if shape.parts is not None:
             mold.parts = [part for part in shape.parts if part != ""]

@@ -20,6 +20,8 @@ from proxy.sql.conversions import TYPE_NAMES
 
 SEALED_SCHEMA: Final = "sealwire"
 SEALED_TYPE: Final = "sealed"
+SHADOW_PREFIX: Final = "sealwire_shadow_"
+"""Of the columns in which `sealwire seal`, `unseal` and `reseal` prepare what takes another column's place."""
 
 CARRYING_FUNCTIONS: Final = frozenset(
     "first_value last_value nth_value any_value lag lead num_nulls num_nonnulls count min max array_agg mode "
@@ -97,7 +99,8 @@ SELECT pg_catalog.json_build_object(
            FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_depend d
              ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = w.oid
             AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
-          WHERE w.ev_class = c.oid AND d.refobjid <> c.oid) END))
+          WHERE w.ev_class = c.oid AND d.refobjid <> c.oid) END,
+      c.relfilenode::pg_catalog.int8))
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN {_KINDS} AND n.nspname <> 'pg_toast'
       AND (n.nspname IN ('pg_catalog', 'information_schema')) = $system$
@@ -178,6 +181,11 @@ class Attribute:
     type_name: str
 
     @property
+    def is_shadow(self) -> bool:
+        """True where a command is preparing it: to statements it is a column of bytes."""
+        return self.name.startswith(SHADOW_PREFIX)
+
+    @property
     def type(self) -> SqlType | None:
         """The type as Sealwire knows it; None for enums, composites, intervals and so on."""
         return type_of_oid(self.base_oid, self.base_typmod)
@@ -205,6 +213,8 @@ class Relation:
         self.depends: tuple[int, ...] | None = None if len(row) <= 10 else tuple(row[10] or ())
         """OIDs of the relations that a view's definition names, those of the system excepted: pg_get_viewdef() leaves
         out the schemas that its reader's search_path finds, so the names alone do not tell. None: not known."""
+        self.filenode: int | None = None if len(row) <= 11 else row[11]
+        """relfilenode: another one after every rewrite of the table. None: not known."""
 
     def __repr__(self) -> str:
         return f"<Relation {self.schema}.{self.name} oid={self.oid} kind={self.kind}>"

@@ -225,6 +225,9 @@ class Plan:
     copy: CopyPlan | None = None
     tables: frozenset[int] = frozenset()
     """OIDs of the relations it reads or writes that carry sealed columns (for logs and invalidation)."""
+    pending: frozenset[int] = frozenset()
+    """OIDs of the tables it names, directly or in a view, that have `pending` columns of the policy, sealed or not: the
+    session makes sure that they are still what they were when the plan was made (session/guarding.py)."""
     executes: Execution | None = None
     """EXECUTE: the session completes this plan by that of the prepared statement (`proxy.sql.execution.complete`)."""
     prepares: Preparation | None = None

@@ -179,7 +179,7 @@ class Carriers:
 
     def is_sealed(self, relation: Relation, attribute: Attribute) -> bool:
         """True where statements may not treat the column as plain: it is sealed, or should be."""
-        if self.catalog.is_sealed(attribute):
+        if self.catalog.is_sealed(attribute) and not attribute.is_shadow:
             return True
         column = self.catalog.policy_column(relation, attribute.name, self.policy)
         return column is not None and not column.pending
@@ -206,6 +206,25 @@ class Carriers:
         except ParseError:
             return True
         return any(self.carries(other) for name in named(statements) for other in self._all_of(name))
+
+    @property
+    def has_pending(self) -> bool:
+        """True where an entry of the policy says `pending: true`."""
+        return any(column.pending for columns in self.policy.tables.values() for column in columns.values())
+
+    def pending_in(self, relation: Relation, seen: frozenset[int] = frozenset()) -> frozenset[int]:
+        """OIDs of the tables with pending columns that the relation is, or that its definition leads to."""
+        if relation.is_system or relation.oid in seen:
+            return frozenset()
+        if relation.definition is None:
+            columns = self.policy.table(relation.schema, relation.name).values()
+            return frozenset((relation.oid,) if any(column.pending for column in columns) else ())
+        if relation.depends is not None:
+            below = [other for oid in relation.depends if (other := self.catalog.by_oid.get(oid))]
+        else:
+            below = [other for name in named(parse_sql(relation.definition)) for other in self._all_of(name)]
+        inside = seen | {relation.oid}
+        return frozenset(oid for other in below for oid in self.pending_in(other, inside))
 
     def _all_of(self, name: Tree) -> Iterator[Relation]:
         """Definitions print names as short as the search_path of their reader allowed: any schema may be meant."""

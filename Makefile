@@ -4,13 +4,13 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test oracle clients bench lint format clean
+.PHONY: demo test oracle clients faults bench lint format clean
 
 demo: $(STAMP)
 	$(BIN)/sealwire demo $(ARGS)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not oracle and not clients" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not oracle and not clients and not faults" $(ARGS)
 
 # Every statement of the corpora on a plain database and through the proxy on a sealed one: minutes, not seconds.
 oracle: $(STAMP)
@@ -22,6 +22,10 @@ clients: $(STAMP)
 	$(BIN)/python -m pytest -m clients tests/clients $(ARGS)
 
 # Throughput beside PgBouncer and pgcrypto where those are installed: see docs/performance.md.
+# What goes wrong around a proxy that serves, at length; .ci/run has the short form.
+faults: $(STAMP)
+	SEALWIRE_FAULTS=long $(BIN)/python -m pytest -m faults -s tests/faults $(ARGS)
+
 bench: $(STAMP)
 	$(BIN)/python -m bench $(ARGS)
 

@@ -4,7 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test oracle clients faults bench lint format clean
+COVERED := tests/wire tests/codecs tests/session tests/fuzz tests/server/test_startup.py
+
+.PHONY: demo test oracle mutation clients faults fuzz coverage bench campaign native asan lint format clean
 
 demo: $(STAMP)
 	$(BIN)/sealwire demo $(ARGS)
@@ -16,18 +18,47 @@ test: $(STAMP)
 oracle: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m oracle $(ARGS)
 
+# Every rule of the analysis broken on its own: each must turn the oracle red. See docs/testing.md.
+mutation: $(STAMP)
+	$(BIN)/python -m tests.mutation $(ARGS)
+
 # Programs in other languages, through the proxy: see docs/clients.md. What has no toolchain here is skipped.
 clients: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,demo,clients]'
 	$(BIN)/python -m pytest -m clients tests/clients $(ARGS)
 
-# Throughput beside PgBouncer and pgcrypto where those are installed: see docs/performance.md.
+# Coverage-guided fuzzing, every target for ten minutes: see CONTRIBUTING.md. The short form is a part of `make test`.
+fuzz: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,demo,fuzz]'
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
+# Lines and branches of proxy/wire and proxy/session that their own tests reach.
+coverage: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered $(COVERED) $(ARGS)
+
 # What goes wrong around a proxy that serves, at length; .ci/run has the short form.
 faults: $(STAMP)
 	SEALWIRE_FAULTS=long $(BIN)/python -m pytest -m faults -s tests/faults $(ARGS)
 
+# Throughput beside PgBouncer and pgcrypto where those are installed: see docs/performance.md.
 bench: $(STAMP)
 	$(BIN)/python -m bench $(ARGS)
+
+# The compiled kernel: needs a C compiler and OpenSSL's headers (Debian: gcc libssl-dev). Without it, Python does the work.
+native: $(STAMP)
+	$(BIN)/python hatch_build.py
+
+# The kernel's tests and fuzzers over a build with the address and undefined-behaviour sanitizers.
+asan: $(STAMP)
+	rm -rf build/asan && mkdir -p build/asan
+	$(BIN)/python hatch_build.py --sanitize --to build/asan
+	LD_PRELOAD=$$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
+	  SEALWIRE_TEST_NATIVE=$$(echo $(CURDIR)/build/asan/_native*.so) \
+	  $(BIN)/python -m pytest -q -p no:cacheprovider tests/kernel $(ARGS)
+
+# Five million rows sealed under load, the command killed five times: half an hour.
+campaign: $(STAMP)
+	$(BIN)/python -m tests.campaigns.seal_under_load $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -39,7 +70,7 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf proxy/kernel/*.so $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Sealwire needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'

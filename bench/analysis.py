@@ -91,7 +91,7 @@ def measure(bench: Bench) -> None:
 def _figures(keyring: Keyring) -> list[tuple[str, float, float | None]]:
     """(what, microseconds, target or None)"""
     catalog, policy = shop()
-    snapshot = Snapshot(catalog, policy, analyse, 0)
+    snapshot = Snapshot(catalog, policy, analyse, 0, keyring)
     path = SearchPath()
 
     def planned(text: str) -> Plan:

@@ -64,6 +64,15 @@ class SealedColumn:
         """The word in columns.yaml: none, equality or order."""
         return {Scheme.RANDOM: "none", Scheme.EQUALITY: "equality", Scheme.ORDER: "order"}[self.scheme]
 
+    @property
+    def binding(self) -> str:
+        """What the bytes of its sealed values depend on, key and value apart: values sealed under one binding mean
+        nothing under another. The commands record it (sealwire.jobs), the proxy compares it."""
+        parts = [f"search: {self.search}", f"domain {self.domain}"]
+        if self.scheme is Scheme.ORDER:
+            parts += [f"type {self.type}", f"max_length {self.max_length}"]
+        return ", ".join(parts)
+
 
 Places = tuple[tuple[str, str], ...]
 """(name, "plain" or schema.table.column) of each argument, or of each column of a result, in order."""

@@ -74,6 +74,19 @@ class Keyring:
             found = self._sealers[which] = make_sealer(_Under(self, sealing), column)
         return found
 
+    def key_of(self, column: SealedColumn) -> int:
+        """Id of the key that seals the column's values."""
+        return self.sealing_key(column.domain)
+
+    def waits(self, column: SealedColumn) -> bool:
+        """True: since a rotation, the column's values are to be sealed again under another key."""
+        return column.scheme is not Scheme.RANDOM and self.next_key(column.domain) is not None
+
+    def reseal_key(self, column: SealedColumn) -> int:
+        """Id of the key that the column's values are to lie under: the one that it waits for, or else its own."""
+        waited_for = self.next_key(column.domain) if self.waits(column) else None
+        return self.key_of(column) if waited_for is None else waited_for
+
     def sealing_key(self, domain: str) -> int:
         """Id of the key that seals values of `domain`: its own in `domains`, or the primary."""
         return self._file.domains.get(domain, self.primary)
@@ -176,10 +189,22 @@ class Keyrings:
 
     def sealer(self, column: SealedColumn, *, key_id: int | None = None) -> Sealer:
         """As `Keyring.sealer`. Raises ConfigError also for a keyset that sealwire.yaml does not have."""
+        return self._of(column).sealer(column, key_id=key_id)
+
+    def key_of(self, column: SealedColumn) -> int:
+        """As `Keyring.key_of`. Raises ConfigError as `sealer` does."""
+        return self._of(column).key_of(column)
+
+    def waits(self, column: SealedColumn) -> bool:
+        """As `Keyring.waits`."""
+        found = self._keyrings.get(column.keyset)
+        return found is not None and found.waits(column)
+
+    def _of(self, column: SealedColumn) -> Keyring:
         found = self._keyrings.get(column.keyset)
         if found is None:
             raise ConfigError(f"unknown keyset {column.keyset!r}", line=column.line or None, key=column.name)
-        return found.sealer(column, key_id=key_id)
+        return found
 
 
 def _load_all(config: Config) -> dict[str, Keyring]:

@@ -22,7 +22,17 @@ from proxy.server.relay import Relay, RelaySession
 from proxy.server.verifiers import CannotLookUp, Verifiers
 from proxy.session import startup
 from proxy.session.passthrough import Terms
-from proxy.session.startup import ALPN_PROTOCOL, Answer, Cancel, Failed, NeedTls, Start, StartUp, fatal_response
+from proxy.session.startup import (
+    ALPN_PROTOCOL,
+    Answer,
+    Cancel,
+    Failed,
+    Lowered,
+    NeedTls,
+    Start,
+    StartUp,
+    fatal_response,
+)
 
 STARTUP_TIMEOUT: Final = 60.0
 """Seconds for start-up including TLS, as PostgreSQL's authentication_timeout; later the server's own limit holds."""
@@ -33,7 +43,13 @@ class OpenSession(Protocol):
     """Makes the session of one connection; `Session` bound to its `Shared`."""
 
     def __call__(
-        self, *, database: str, user: str, parameters: Mapping[str, str], scram: Terms | None
+        self,
+        *,
+        database: str,
+        user: str,
+        parameters: Mapping[str, str],
+        scram: Terms | None,
+        lowered: Lowered | None,
     ) -> RelaySession: ...
 
 
@@ -131,6 +147,7 @@ class Connection:
                 user=event.user,
                 parameters=event.parameters,
                 scram=self._terms(verifier, server),
+                lowered=event.lowered,
             )
         except BaseException:
             server.abort()

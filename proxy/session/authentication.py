@@ -7,10 +7,12 @@ fails, as it should; unless the proxy takes part in the exchange (`PassThrough`)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from proxy.errors import ProtocolViolation
 from proxy.session.passthrough import SCRAM, PassThrough, Terms
+from proxy.session.startup import Lowered
 from proxy.wire import messages
 from proxy.wire.frames import HEADER, Frame, Item
 
@@ -19,9 +21,10 @@ _PLUS: Final = b"-PLUS"
 
 class Authentication:
     """Both directions until the server is ready. `parameters` are those that ParameterStatus has reported. With
-    `terms` the proxy takes part in SCRAM-SHA-256."""
+    `terms` the proxy takes part in SCRAM-SHA-256. `lowered`: what the client has still to be told of the protocol."""
 
-    def __init__(self, terms: Terms | None = None) -> None:
+    def __init__(self, terms: Terms | None = None, lowered: Lowered | None = None) -> None:
+        self._lowered = lowered
         self._terms = terms
         self._scram: PassThrough | None = None  # from the moment when the server has asked for SCRAM
         self.authenticated = False
@@ -65,7 +68,7 @@ class Authentication:
         raw = item.raw
         match chr(item.type):
             case "R" if not self.authenticated:
-                return self._method(raw)
+                return self._negotiation() + self._method(raw)
             case "K" if self.authenticated:
                 self.backend_key = raw[HEADER:]
             case "S":
@@ -77,13 +80,20 @@ class Authentication:
             case "N":
                 messages.parse_fields(raw)
             case "v" if not self.authenticated:
-                pass
+                return self._negotiation(*messages.parse_negotiation(raw))
             case "Z" if self.authenticated:
                 messages.parse_ready(raw)
                 self.ready = True
             case other:
                 raise ProtocolViolation(f"unexpected server message {other!r} during authentication")
         return raw
+
+    def _negotiation(self, newest: int | None = None, options: Sequence[bytes] = ()) -> bytes:
+        """NegotiateProtocolVersion for the client, where server or proxy speak less than it asked for."""
+        lowered, self._lowered = self._lowered, None
+        if lowered is not None:
+            newest, options = lowered.newest if newest is None else newest, (*options, *lowered.options)
+        return b"" if newest is None else messages.build_negotiation(newest, options)
 
     def _method(self, raw: bytes) -> bytes:
         code, scram = messages.parse_authentication(raw), self._scram

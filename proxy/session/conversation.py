@@ -9,8 +9,10 @@ import enum
 from dataclasses import dataclass, field
 from typing import Literal
 
+from proxy.config import SealedColumn
 from proxy.errors import Refused
 from proxy.session.copying import CopyTransform
+from proxy.session.guarding import Guard, Held, SealersNow
 from proxy.session.injection import Injection
 from proxy.session.names import Change, Names
 from proxy.session.planner import Basis, Planner
@@ -19,8 +21,10 @@ from proxy.session.values import Convert, Sealers
 from proxy.sql.plan import Plan
 from proxy.wire import messages
 from proxy.wire.codecs import Settings
-from proxy.wire.frames import MAX_MESSAGE, Splitter
+from proxy.wire.frames import BIG, MAX_MESSAGE, Splitter
 from proxy.wire.replies import ENDED_BY_READY, Kind, Replies
+
+LiteralKeys = tuple[tuple[SealedColumn, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ class Prepared:
     """What seals its parameters, and the settings and formats it was made for."""
     whole: Plan | None = None
     """Made by PREPARE: the plan of that, of which `text` is the statement."""
+    keys: LiteralKeys = ()
+    """Under which its literals were sealed, which are in the text that the server has."""
     links: tuple[Link, ...] = ()
     """An EXECUTE that Parse has made: what its arguments were sealed for."""
     turn: int = 0
@@ -85,7 +91,7 @@ class Expectation:
     """Come true when statement i completes."""
     refusal: Refused | None = None
     """The message, or of a Query the statement behind `plans`, is the poison in place of what is refused."""
-    injection: Injection | None = None
+    injection: Injection | Guard | None = None
     swallow: bool = False
     """No answer reaches the client; but errors do where `in_script`."""
     prepared: Prepared | None = None
@@ -135,6 +141,12 @@ class Expectation:
         self.completions = []
 
 
+def sealed_bound(bound: int) -> int:
+    """What a message from the server may weigh, in bytes, where one from the client may weigh `bound`: a value that
+    could be stored can be read again, also in hexadecimal."""
+    return 2 * bound + BIG
+
+
 class Copy(enum.Enum):
     """Where the session stands with COPY."""
 
@@ -150,9 +162,14 @@ class Copy(enum.Enum):
 class Conversation:
     """Both directions' state. See `Session` for how it is driven."""
 
-    def __init__(self, planner: Planner, sealers: Sealers, client: Splitter, server: Splitter) -> None:
+    def __init__(
+        self, planner: Planner, sealers: Sealers, client: Splitter, server: Splitter, *, max_row: int = MAX_MESSAGE
+    ) -> None:
+        self._max_row = max_row
         self.planner = planner
-        self.sealers = sealers
+        self.held = Held()
+        self._sealers = sealers
+        self._sealers_now: SealersNow | None = None
         self.client = client
         self.server = server
         self.to_client: list[bytes] = []
@@ -179,12 +196,23 @@ class Conversation:
     def settings(self) -> Settings:
         return self.planner.settings
 
+    @property
+    def sealers(self) -> Sealers:
+        """What seals in the transaction of now."""
+        keys = self.held.keys
+        if not keys:
+            return self._sealers
+        if self._sealers_now is None or self._sealers_now.keys != keys:
+            self._sealers_now = SealersNow(self._sealers, keys)
+        return self._sealers_now
+
     def start_copy(self, expectation: Expectation) -> bool:
         """The server begins to copy. True: the rows have sealed columns and go through `expectation.copy`."""
         plan = expectation.plan
         if plan is None or plan.copy is None:
             return False
-        expectation.copy = CopyTransform(plan.copy, self.settings, self.sealers, max_row=MAX_MESSAGE)
+        max_row = self._max_row if plan.copy.is_from else sealed_bound(self._max_row)
+        expectation.copy = CopyTransform(plan.copy, self.settings, self.sealers, max_row=max_row)
         return True
 
     def send(self, kind: Kind, raw: bytes, expectation: Expectation) -> None:

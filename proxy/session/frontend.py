@@ -8,23 +8,33 @@ has answered something.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
 from proxy.errors import ProtocolViolation, Refused
 from proxy.session import references, rewriting
+from proxy.session.admission import Admission
 from proxy.session.conversation import Conversation, Copy, Expectation, Link, Portal, Prepared
+from proxy.session.copy_in import pass_copy_data
+from proxy.session.guarding import Again
 from proxy.session.names import UNSETTLED
 from proxy.session.planner import Basis
 from proxy.session.plans import Analysis
 from proxy.session.reading import Reader, ReadFailed
-from proxy.session.refusals import POISON, as_refused, is_unknown_name, missing_statement, plan_changed
+from proxy.session.refusals import (
+    POISON,
+    as_refused,
+    is_unknown_name,
+    missing_statement,
+    plan_changed,
+    too_large,
+)
 from proxy.session.script import Script
 from proxy.sql import split
 from proxy.sql.plan import Effect, Failure, Plan, Statement
 from proxy.wire import messages
-from proxy.wire.frames import HEADER, Frame, Head, Item, Oversized, Run
+from proxy.wire.frames import Head, Item, Oversized, Run
 from proxy.wire.replies import Kind
 
 # Plans whose statements neither name a relation nor depend on the search_path.
@@ -45,6 +55,7 @@ class Frontend:
         self._c = conversation
         self._inherited = inherited
         self._reader = Reader(conversation, by_query=self.reads_by_query)
+        self._admission = Admission(conversation)
         self._reread = False  # the catalog was read anew on account of the message at hand
         self._script: Script | None = None
         self._flushed = -1  # the batch in front of a script that was asked to be answered
@@ -68,7 +79,7 @@ class Frontend:
     @property
     def at_rest(self) -> bool:
         """Nothing is under way."""
-        return self._script is None and self._reader.at_rest
+        return self._script is None and self._reader.at_rest and self._admission.at_rest
 
     def handle(self, item: Item) -> bool:
         """Deal with one item. False: hold it. Raises ProtocolViolation."""
@@ -84,10 +95,11 @@ class Frontend:
             c.leaving = True
             return True
         if c.copy is Copy.IN:
-            return self._copy_data(kind, item)
+            return pass_copy_data(c, kind, item)
         if c.copy is Copy.PENDING or not self.advance():
             return False
         if (c.replies.skipping or c.discarding) and kind != "S":
+            self._admission.abandon()
             if self._reader.dropped() and kind == "Q":
                 self._sync(messages.SYNC)  # the server would skip the Query, which for the client began the batch
             return True  # as the server does, or would do
@@ -98,7 +110,7 @@ class Frontend:
         if isinstance(item, Head):
             return self._head(item)
         try:
-            handled = self._handlers[kind](item.raw)
+            handled = self._deal(kind, item.raw)
         except ReadFailed as failed:
             self._unreadable(kind, failed.raw)
             handled = True
@@ -107,8 +119,15 @@ class Frontend:
             handled = True
         if handled:
             self._reread = False
+            self._admission.done()
             self._reader.settled()
         return handled
+
+    def _deal(self, kind: str, raw: bytes) -> bool:
+        try:
+            return self._handlers[kind](raw)
+        except Again:
+            return self._handlers[kind](raw)
 
     def advance(self) -> bool:
         """Go on with a script. False: it waits for the server."""
@@ -123,12 +142,13 @@ class Frontend:
             if done:
                 self._script = None
                 self._reader.dropped()
+                self._admission.abandon()
         return self._script is None
 
     # -- refusing ------------------------------------------------------------------------------------------------------
 
     def refuse(self, kind: str, error: Refused) -> None:
-        if kind == "Q":
+        if kind in "QF":
             self._send_query(messages.build_query(POISON.encode()), Expectation(refusal=error))
         else:
             self._c.poison(error)
@@ -145,13 +165,17 @@ class Frontend:
     def _oversized(self, item: Oversized) -> bool:
         if chr(item.type) not in "QPB":
             raise ProtocolViolation("invalid message length")
-        self.refuse(chr(item.type), Refused(f"a message of {item.size} bytes is too large", sqlstate="54000"))
+        self.refuse(chr(item.type), too_large(f"a message of {item.size} bytes"))
         return True
 
     def _head(self, item: Head) -> bool:
         """Large Binds without sealed values and function calls are streamed; all others are collected."""
         c = self._c
         if chr(item.type) == "F":
+            try:
+                c.planner.sent(rewriting.effects_of_call(item.raw, c.planner.database.policy))
+            except Refused:
+                return True  # to be met again when the message is whole
             c.client.pass_frame()
             c.send(Kind.FUNCTION_CALL, b"", Expectation())
             return True
@@ -165,6 +189,8 @@ class Frontend:
         if prepared is None:
             return False
         plan = prepared.plan
+        if self._admission.concerns((plan,)):
+            return True
         if plan.params is None and plan.results is None and plan.fetches is None:
             c.client.pass_frame()
             self._send_bind(b"", portal, Portal(plan, (), prepared.text, prepared.basis, prepared.links), plan)
@@ -215,7 +241,10 @@ class Frontend:
         basis = c.planner.basis
         if not basis.same_as(prepared.basis) and not c.planner.wanted():
             found = c.planner.analyse(prepared.text, prepared.types)
-            if any(isinstance(one, Failure) for one in found) or self._only_plan(found) != prepared.whole:
+            failure = next((one for one in found if isinstance(one, Failure)), None)
+            if failure is not None and is_unknown_name(failure.error):
+                raise as_refused(failure.error)  # what it names is gone, and PostgreSQL says so
+            if failure is not None or self._only_plan(found) != prepared.whole:
                 raise plan_changed()
             prepared.basis = basis
             prepared.functions = None  # the keys may be others too
@@ -242,7 +271,16 @@ class Frontend:
         if analysed is None:
             return False
         found = analysed[0]
-        if self._reader.begun or self.needs_script(found):
+        in_script = self._reader.begun or self.needs_script(found)
+        if not in_script:
+            settled = self._settled(found)
+            if settled is None:
+                return False
+            # Behind the messages of a guard, a Query would not end the transaction that they begin.
+            in_script = self.needs_guard([one.plan for one in settled])
+            if not in_script:
+                self._admission.require_links(settled)
+        if in_script:
             if not c.batch_empty and c.replies:
                 # Whether the server skips this Query must be known first: a script's Sync would end the skipping.
                 if self._flushed != c.batch:
@@ -252,8 +290,6 @@ class Frontend:
             self._script = Script(c, self, [text[start:end] for start, end in split(text)])
             self.advance()
             return True
-        if not self._settled(found):
-            return False
         expectation = Expectation()
         pieces: list[str] = []
         edited = False
@@ -287,14 +323,16 @@ class Frontend:
         self._send_query(raw, expectation)
         return True
 
-    def _settled(self, found: Analysis) -> bool:
-        """False: what the statements name is not known yet. Asked before any of them is noted as sent."""
-        for one in found:
-            if isinstance(one, Statement) and (one.plan.executes is not None or one.plan.fetches is not None):
-                with contextlib.suppress(Refused):
-                    if self.resolve(one.plan) is None:
-                        return False
-        return True
+    def _settled(self, found: Analysis) -> list[references.Resolved] | None:
+        """The statements up to a refusal; None: what one names is not known yet. Asked before any is noted as sent."""
+        plans: list[references.Resolved] = []
+        with contextlib.suppress(Refused):
+            for one in found:
+                resolved = self.resolve(one.plan) if isinstance(one, Statement) else None
+                if resolved is None:
+                    return None if isinstance(one, Statement) else plans
+                plans.append(resolved)
+        return plans
 
     def resolve(self, plan: Plan) -> references.Resolved | None:
         """The plan with the names in it looked up. None: hold the message. Raises Refused."""
@@ -311,6 +349,14 @@ class Frontend:
             changed = changed or bool(plan.effects & _LATER_BATCH)
         return False
 
+    def admits(self, resolved: Sequence[references.Resolved]) -> bool:
+        """As `Admission.admits`."""
+        return self._admission.admits(resolved)
+
+    def needs_guard(self, plans: Sequence[Plan]) -> bool:
+        """True where one of them names an unsettled table. Raises Refused."""
+        return self._admission.concerns(plans)
+
     def _send_query(self, raw: bytes, expectation: Expectation) -> None:
         c = self._c
         expectation.changes += (c.statements.change(b"", None, c.batch), c.portals.change(b"", None, c.batch))
@@ -321,6 +367,7 @@ class Frontend:
     def effects(self, plan: Plan, text: str, basis: Basis | None) -> list[rewriting.AnyChange]:
         """A statement goes to the server: what it makes stale now, and the names that it changes once it is done."""
         self._c.planner.sent(plan.effects)
+        self._admission.sent(plan)
         return references.changes(self._c, plan, text, basis)
 
     # -- extended protocol ---------------------------------------------------------------------------------------------
@@ -340,16 +387,16 @@ class Frontend:
             if resolved is None:
                 return False
             plan, links = resolved.plan, resolved.links
-        piece = rewriting.splice(plan, c.settings, c.sealers)
-        types = parse.types if plan.params is None else rewriting.server_types(plan.params, parse.types)
-        if piece is not None or types != parse.types:
-            query = parse.query if piece is None else c.planner.encode(piece)
-            raw = messages.build_parse(messages.Parse(parse.statement, query, types))
+        if not self.admits((references.Resolved(plan, links),)):
+            return False
+        own, sent = rewriting.parsed(parse, text, plan, c.settings, c.sealers, c.planner.encode)
         basis = c.planner.basis if depends else None
-        sent = text if piece is None else piece
-        prepared = Prepared(text, parse.types, plan, basis, whole=whole, links=links, turn=c.planner.turn, sent=sent)
+        keys = rewriting.literal_keys(plan, c.sealers)
+        prepared = Prepared(
+            text, parse.types, plan, basis, whole=whole, keys=keys, links=links, turn=c.planner.turn, sent=sent
+        )
         expectation = Expectation((plan,), [c.statements.change(parse.statement, prepared, c.batch)])
-        c.send(Kind.PARSE, raw, expectation)
+        c.send(Kind.PARSE, raw if own is None else own, expectation)
         return True
 
     def _bind(self, raw: bytes) -> bool:
@@ -359,8 +406,9 @@ class Frontend:
         if prepared is None:
             return False
         resolved = self.resolve(prepared.plan)
-        if resolved is None:
+        if resolved is None or not self.admits((resolved,)):
             return False
+        self._admission.require_keys(prepared)
         plan, links = resolved.plan, prepared.links + resolved.links
         if plan.params is None and plan.results is None:
             self._send_bind(raw, portal, Portal(plan, (), prepared.text, prepared.basis, links), plan)
@@ -448,36 +496,6 @@ class Frontend:
         return True
 
     def _function_call(self, raw: bytes) -> bool:
+        self._c.planner.sent(rewriting.effects_of_call(raw, self._c.planner.database.policy))
         self._c.send(Kind.FUNCTION_CALL, raw, Expectation())
-        return True
-
-    # -- COPY ----------------------------------------------------------------------------------------------------------
-
-    def _copy_data(self, kind: str, item: Frame | Head | Oversized) -> bool:
-        """The server is copying in. Sync and Flush would be ignored, so they are not sent: nothing must answer them."""
-        c = self._c
-        if kind in "SH":
-            return True
-        if kind not in "dcf":
-            raise ProtocolViolation(f"unexpected message type 0x{item.type:02X} during COPY from stdin")
-        if isinstance(item, Oversized):
-            c.fail_copy(Refused(f"a message of {item.size} bytes is too large", sqlstate="54000"))
-            return True
-        head = c.replies.head
-        transform = None if head is None else head[1].copy
-        try:
-            if transform is None or kind == "f":
-                c.to_server.append(item.raw)
-            elif sealed := transform.feed(item.raw[HEADER:]) if kind == "d" else transform.finish():
-                c.to_server.append(messages.message(b"d", sealed))
-            if transform is not None and kind == "c":
-                c.to_server.append(item.raw)
-        except Refused as error:
-            c.fail_copy(error)
-            return True
-        if kind != "d":
-            c.copy = Copy.PENDING
-            c.client.set_passing("d", passing=False)
-            if head is not None and head[0] is Kind.EXECUTE:
-                c.to_server.append(messages.FLUSH)  # the answer is waited for, and Sync waits with it
         return True

@@ -64,6 +64,11 @@ _FREE: Final = re.compile(
 )
 
 
+def is_free(text: str) -> bool:
+    """True for statements that may need no catalog."""
+    return _FREE.fullmatch(text) is not None
+
+
 class Planner:
     """One session's part. `settings` shapes text values and follows the server's reports. `backend_pid` is what
     BackendKeyData gave.
@@ -170,6 +175,9 @@ class Planner:
                     self._facts = facts = load_session(text)
                     self._facts_stale = False
                     self._facts_epoch = epoch
+                    known = self._snapshot
+                    if known is not None and facts.temporary not in (None, known.catalog.temporary):
+                        self._catalog_stale = True  # a function has made or dropped some
                     self.settings = replace(
                         self.settings, bytea_output=facts.bytea_output, extra_float_digits=facts.extra_float_digits
                     )
@@ -191,7 +199,7 @@ class Planner:
         self.turn += 1
         self._there = {}
         self._facts_stale = True
-        if self._own is not None and self._own.catalog.has_temporary:
+        if self._own is not None and self._own.catalog.temporary:
             self._own = None
 
     def is_foreign(self, name: bytes, sent: str) -> bool:
@@ -258,10 +266,12 @@ class Planner:
         basis = self.basis
         return basis.snapshot.plans.plan(text, types, basis.path)
 
-    def known(self, text: str, basis: Basis) -> Analysis | None:
+    def known(self, text: str, basis: Basis, types: tuple[int, ...] = ()) -> Analysis | None:
         """What `analyse_free` or `analyse` would give for a text that has been analysed before; None: find it there."""
         if not _FREE.fullmatch(text):
-            return basis.snapshot.plans.known(text, (), basis.path)
+            return basis.snapshot.plans.known(text, types, basis.path)
+        if types:
+            return None
         found = self.database.blank.plans.known(text, (), SearchPath())
         is_free = found and all(isinstance(one, Statement) and not one.plan.touches_sealed for one in found)
         return found if is_free else None

@@ -17,7 +17,7 @@ from proxy.errors import Refused
 from proxy.session.conversation import Conversation, Link, Portal, Prepared
 from proxy.session.names import UNSETTLED
 from proxy.session.planner import Basis
-from proxy.session.rewriting import AnyChange
+from proxy.session.rewriting import AnyChange, literal_keys
 from proxy.sql.execution import complete
 from proxy.sql.plan import Effect, Plan
 
@@ -98,7 +98,8 @@ def changes(c: Conversation, plan: Plan, text: str, basis: Basis | None) -> list
     elif plan.closes is not None:
         found.append(c.portals.change(c.planner.encode(plan.closes), None, c.batch))
     if (made := plan.prepares) is not None:
-        prepared = Prepared(text, made.types, made.plan, basis, whole=plan, turn=c.planner.turn)
+        keys = literal_keys(plan, c.sealers)
+        prepared = Prepared(text, made.types, made.plan, basis, whole=plan, keys=keys, turn=c.planner.turn)
         found.append(c.statements.change(c.planner.encode(made.name), prepared, c.batch))
     if (cursor := plan.declares) is not None:
         portal = Portal(cursor.plan, is_held=cursor.is_held, is_binary=cursor.is_binary)

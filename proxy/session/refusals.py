@@ -20,6 +20,10 @@ POISON: Final = 'SELECT "sealwire: refused"'
 POISON_SQLSTATE: Final = b"42703"  # undefined_column
 SYNTAX_ERROR: Final = "42601"
 
+_REVALIDATE: Final = "RevalidateCachedQuery"
+"""The function of PostgreSQL that finds a cached plan stale. pgjdbc, asyncpg and postgres.js tell by it, and not by the
+SQLSTATE alone, that preparing the statement again will help."""
+
 _UNKNOWN: Final = frozenset(("42P01", "42703", "3F000", "42704"))
 
 _SEALED_HEX: Final = re.compile(rb"\\\\?xe1(?:[0-9a-f]{2})*[0-9a-f]?", re.IGNORECASE)
@@ -34,6 +38,10 @@ def missing_statement(name: bytes) -> Refused:
     return Refused(f"{shown} does not exist", sqlstate="26000")
 
 
+class PlanChanged(Refused):
+    """A prepared statement no longer fits."""
+
+
 def client_text(text: str, client_encoding: str) -> bytes:
     """A message in the client's encoding; what that cannot express becomes a question mark."""
     try:
@@ -44,7 +52,16 @@ def client_text(text: str, client_encoding: str) -> bytes:
 
 def refusal(error: Refused, client_encoding: str) -> bytes:
     """ErrorResponse of severity ERROR."""
-    return _response("ERROR", error.sqlstate, error.message, client_encoding, error.detail, error.hint, error.position)
+    return _response(
+        "ERROR",
+        error.sqlstate,
+        error.message,
+        client_encoding,
+        error.detail,
+        error.hint,
+        error.position,
+        _REVALIDATE if isinstance(error, PlanChanged) else None,
+    )
 
 
 def fatal(sqlstate: str, message: str, client_encoding: str = "UTF8") -> bytes:
@@ -60,10 +77,13 @@ def _response(
     detail: str | None = None,
     hint: str | None = None,
     position: int | None = None,
+    routine: str | None = None,
 ) -> bytes:
     fields = [("S", severity), ("V", severity), ("C", sqlstate), ("M", message), ("D", detail), ("H", hint)]
     if position is not None:
         fields.append(("P", str(position)))
+    if routine is not None:
+        fields.append(("R", routine))
     return messages.build_fields(
         b"E",
         ((c.encode(), client_text(v.replace("\0", ""), client_encoding)) for c, v in fields if v is not None),
@@ -84,7 +104,16 @@ def is_unknown_name(error: Exception) -> bool:
 
 def plan_changed() -> Refused:
     """What PostgreSQL says when a prepared statement no longer fits; drivers prepare it again."""
-    return Refused("cached plan must not change result type", sqlstate="0A000")
+    return PlanChanged("cached plan must not change result type", sqlstate="0A000")
+
+
+def too_large(what: str) -> Refused:
+    """More than may be held at once in order to seal or open it."""
+    return Refused(
+        f"{what} is more than Sealwire seals or opens",
+        sqlstate="54000",
+        hint="The limit is limits.sealed_value in sealwire.yaml; what holds no sealed value is not limited.",
+    )
 
 
 def redact(raw: bytes, *, rewritten: bool) -> bytes:

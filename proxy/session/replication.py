@@ -16,15 +16,15 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from proxy.errors import ProtocolViolation, Refused
 from proxy.session.conversation import Conversation, Copy, Expectation
 from proxy.session.frontend import Frontend
-from proxy.session.references import Resolved
 from proxy.session.plans import Analysis
+from proxy.session.references import Resolved
 from proxy.sql.plan import Plan
 from proxy.wire import messages
 from proxy.wire.frames import Frame, Head, Item, Run
@@ -110,18 +110,19 @@ class ReplicationFrontend(Frontend):
                 c.send(Kind.REPLICATION, item.raw, Expectation())
                 return True
             if self._is_physical:
-                self.refuse("Q", Refused("cannot execute SQL commands in WAL sender for physical replication"))
+                message = "cannot execute SQL commands in WAL sender for physical replication"
+                self.refuse("Q", Refused(message, sqlstate="0A000"))
                 return True
         return super().handle(item)
 
     def _stream(self, kind: str, item: Item) -> bool:
-        if kind not in "dcf" or not isinstance(item, Frame):
+        """The end of the client's stream; its data passes unseen."""
+        if kind not in "cf" or not isinstance(item, Frame):
             raise ProtocolViolation(f'invalid standby message type "{kind}"')
         c = self._c
         c.to_server.append(item.raw)
-        if kind != "d":
-            c.copy = Copy.PENDING
-            c.client.set_passing("d", passing=False)
+        c.copy = Copy.PENDING
+        c.client.set_passing("d", passing=False)
         return True
 
     def _refuse_kind(self, kind: str) -> bool:
@@ -139,6 +140,15 @@ class ReplicationFrontend(Frontend):
             raise Refused(
                 "several statements, one of which changes the catalog or settings, in a replication connection",
                 hint="Send them one by one.",
+            )
+        return False
+
+    def needs_guard(self, plans: Sequence[Plan]) -> bool:
+        """A guard needs the extended protocol. COPY takes no values, and its rows are as the stream's."""
+        if super().needs_guard([plan for plan in plans if plan.tag != "COPY"]):
+            raise Refused(
+                "a column of the table is pending, or waits to be resealed: not in a replication connection",
+                hint="use an ordinary connection",
             )
         return False
 

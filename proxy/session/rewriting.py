@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
+from proxy.config import DatabasePolicy, Scheme
 from proxy.errors import Refused
-from proxy.pgtypes import BYTEA_OID
-from proxy.session.conversation import Portal, Prepared
+from proxy.pgtypes import BYTEA_OID, FIRST_NORMAL_OID
+from proxy.session.conversation import LiteralKeys, Portal, Prepared
 from proxy.session.names import Change
 from proxy.session.values import (
     BINARY_FORMAT,
@@ -17,11 +19,13 @@ from proxy.session.values import (
     literal_function,
     sealing_function,
 )
-from proxy.sql.plan import TEXT, Plan, Sealing, ServerParam
+from proxy.sql.plan import TEXT, Effect, Plan, Sealing, ServerParam
 from proxy.wire.codecs import Settings
-from proxy.wire.messages import Bind, spread_formats
+from proxy.wire.frames import HEADER
+from proxy.wire.messages import Bind, Parse, build_parse, spread_formats
 
 AnyChange = Change[Prepared] | Change[Portal]
+_SET_CONFIG_OID: Final = 2078
 
 
 def splice(plan: Plan, settings: Settings, sealers: Sealers) -> str | None:
@@ -38,6 +42,17 @@ def splice(plan: Plan, settings: Settings, sealers: Sealers) -> str | None:
     return "".join(parts)
 
 
+def literal_keys(plan: Plan, sealers: Sealers) -> LiteralKeys:
+    """The key of each literal that is sealed into the statement's text, but where any key will do."""
+    columns = dict.fromkeys(slot.sealing.column for slot in plan.literals)
+    return tuple((column, sealers.key_of(column)) for column in columns if column.scheme is not Scheme.RANDOM)
+
+
+def are_in_force(keys: LiteralKeys, sealers: Sealers) -> bool:
+    """False: a literal in a statement's text is sealed under a key that its column does not lie under any more."""
+    return all(sealers.key_of(column) == key for column, key in keys)
+
+
 def join(pieces: Sequence[str]) -> str:
     """Statements -> one Query string. The line break ends a comment that a statement may end with."""
     return "\n;".join(piece.rstrip().rstrip(";") for piece in pieces)
@@ -45,6 +60,29 @@ def join(pieces: Sequence[str]) -> str:
 
 def is_copy(plan: Plan) -> bool:
     return plan.copy is not None or plan.tag == "COPY"
+
+
+def effects_of_call(raw: bytes, policy: DatabasePolicy) -> Effect:
+    """What a FunctionCall may change. It names the function by OID and its arguments are not sealed, so it must not be
+    a declared one. Raises Refused."""
+    oid = int.from_bytes(raw[HEADER : HEADER + 4], "big")
+    if oid < FIRST_NORMAL_OID and oid != _SET_CONFIG_OID:
+        return Effect.NONE
+    if policy.functions:
+        raise Refused("FunctionCall cannot be used where columns.yaml declares functions", hint="call it in a SELECT")
+    return Effect.CATALOG | Effect.SETTINGS
+
+
+def parsed(
+    parse: Parse, text: str, plan: Plan, settings: Settings, sealers: Sealers, encode: Callable[[str], bytes]
+) -> tuple[bytes | None, str]:
+    """The server's Parse, None where it is the client's own, and the text that the server gets. Raises Refused."""
+    piece = splice(plan, settings, sealers)
+    types = parse.types if plan.params is None else server_types(plan.params, parse.types)
+    if piece is None and types == parse.types:
+        return None, text
+    query = parse.query if piece is None else encode(piece)
+    return build_parse(Parse(parse.statement, query, types)), text if piece is None else piece
 
 
 def server_type(sealing: Sealing) -> int:
@@ -89,7 +127,7 @@ def seal_parameters(bind: Bind, prepared: Prepared, settings: Settings, sealers:
         if param.absorbed:
             server_formats.append(BINARY_FORMAT)
             values.append(None)
-        elif param.more:
+        elif param.is_joined:
             server_formats.append(BINARY_FORMAT)
             values.append(_joined(param, bind.values, formats, settings, sealers))
         elif function is None:
@@ -124,7 +162,7 @@ def parameter_functions(
 def _seen(param: ServerParam, sealing: Sealing) -> int:
     """OID of the type that the client sees: of ARRAY[$1, $2], that of an element."""
     kind = sealing.client_type
-    return kind.element.oid if param.more else kind.oid
+    return kind.element.oid if param.is_joined else kind.oid
 
 
 def _joined(
@@ -140,12 +178,12 @@ def _functions(
     prepared: Prepared, formats: tuple[int, ...], settings: Settings, sealers: Sealers
 ) -> list[Convert | None]:
     """What seals each server parameter, made once per settings and formats."""
-    key = (settings, formats)
+    key = (settings, formats, sealers)
     if prepared.functions is not None and prepared.functions[0] == key:
         return prepared.functions[1]
     made: list[Convert | None] = []
     for param in prepared.plan.params or ():
-        if param.sealing is None or param.more:
+        if param.sealing is None or param.is_joined:
             made.append(None)
             continue
         if formats[param.client] not in (0, 1):

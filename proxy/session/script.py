@@ -13,6 +13,7 @@ from typing import Protocol
 from proxy.errors import Refused
 from proxy.session import rewriting
 from proxy.session.conversation import Conversation, Copy, Expectation, Portal
+from proxy.session.guarding import Again
 from proxy.session.plans import Analysis
 from proxy.session.references import Resolved
 from proxy.session.refusals import as_refused
@@ -28,6 +29,7 @@ class Sender(Protocol):
 
     def analyse(self, text: str, types: tuple[int, ...]) -> tuple[Analysis, bool] | None: ...
     def resolve(self, plan: Plan) -> Resolved | None: ...
+    def admits(self, resolved: Sequence[Resolved]) -> bool: ...
     def send_execute(self, raw: bytes, portal: Portal, *, in_script: bool = False) -> None: ...
 
 
@@ -54,6 +56,8 @@ class Script:
             try:
                 if not self._send(self._statements[self._next], analysed[0]):
                     return False
+            except Again:
+                continue
             except Refused as error:
                 c.poison(error)
                 break
@@ -73,7 +77,7 @@ class Script:
                 raise as_refused(one.error)
             plan = one.plan
         resolved = self._sender.resolve(plan)
-        if resolved is None:
+        if resolved is None or not self._sender.admits((resolved,)):
             return False
         plan = resolved.plan
         formats = (BINARY_FORMAT,) if resolved.is_binary else ()

@@ -16,13 +16,14 @@ from proxy.config import Policy
 from proxy.errors import ProtocolViolation
 from proxy.session.authentication import Authentication
 from proxy.session.backend import Backend
-from proxy.session.conversation import Conversation
+from proxy.session.conversation import Conversation, sealed_bound
 from proxy.session.frontend import Frontend
 from proxy.session.passthrough import Terms
 from proxy.session.planner import Planner
 from proxy.session.refusals import fatal
 from proxy.session.replication import Replication, ReplicationFrontend, asked_for
 from proxy.session.shared import Shared
+from proxy.session.startup import Lowered
 from proxy.session.steady import Steady
 from proxy.session.transparent import Transparent
 from proxy.wire import messages
@@ -31,7 +32,8 @@ from proxy.wire.frames import CLIENT_LENGTHS, MAX_MESSAGE, SERVER_LENGTHS, Item,
 
 class Session:
     """See above. `parameters` are those of the StartupMessage. `max_message` bounds, in bytes, what is collected of
-    one message; messages that pass unchanged may be of any size. With `scram` the proxy takes part in SCRAM-SHA-256."""
+    one message; messages that pass unchanged may be of any size. With `scram` the proxy takes part in SCRAM-SHA-256;
+    `lowered` is what the client asked for and the server was not."""
 
     def __init__(
         self,
@@ -42,14 +44,16 @@ class Session:
         parameters: Mapping[str, str],
         max_message: int = MAX_MESSAGE,
         scram: Terms | None = None,
+        lowered: Lowered | None = None,
     ) -> None:
         self.user = user
         self._shared = shared
         self._database = database
         self._replication = asked_for(parameters)
         self._client = Splitter(CLIENT_LENGTHS, side="frontend", heads="QFB", max_message=max_message)
-        self._server = Splitter(SERVER_LENGTHS, side="backend", max_message=max_message)
-        self._authentication = Authentication(scram)
+        self._server = Splitter(SERVER_LENGTHS, side="backend", max_message=sealed_bound(max_message))
+        self._max_message = max_message
+        self._authentication = Authentication(scram, lowered)
         self._transparent: Transparent | None = None
         self._conversation: Conversation | None = None
         self._frontend: Frontend | None = None
@@ -261,7 +265,9 @@ class Session:
         planner = Planner(self._shared, self._database, backend_pid=self._authentication.backend_pid)
         for name, value in self._authentication.parameters.items():
             planner.reported(name, value)
-        conversation = Conversation(planner, self._shared.sealers, self._client, self._server)
+        conversation = Conversation(
+            planner, self._shared.sealers, self._client, self._server, max_row=self._max_message
+        )
         conversation.status = status
         self._conversation = conversation
         if self._replication is Replication.NONE:

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from proxy.config import DatabasePolicy, Policy, SealedColumn
 from proxy.errors import Refused
+from proxy.session.guarding import Unsettled, unsettled_tables
 from proxy.session.plans import Analysis, Plans
 from proxy.session.values import Sealers
 from proxy.sql import analyse
@@ -35,9 +36,13 @@ class Analyse(Protocol):
 class Snapshot:
     """One catalog under one policy, with the plans made so far."""
 
-    def __init__(self, catalog: Catalog, policy: DatabasePolicy, analyse: Analyse, epoch: int) -> None:
+    def __init__(
+        self, catalog: Catalog, policy: DatabasePolicy, analyse: Analyse, epoch: int, sealers: Sealers
+    ) -> None:
         self.catalog = catalog
         self.policy = policy
+        self.unsettled: Mapping[int, Unsettled] = unsettled_tables(catalog, policy, sealers)
+        """Tables whose statements need a `Guard`."""
         self.epoch = epoch
         self.sealed: Mapping[tuple[int, int], SealedColumn] = catalog.sealed_attributes(policy)
         """(table OID, attribute number) -> column, to hold RowDescription against."""
@@ -58,19 +63,20 @@ class Snapshot:
 class Database:
     """The shared knowledge of one database under one policy."""
 
-    def __init__(self, policy: DatabasePolicy, analyse: Analyse) -> None:
+    def __init__(self, policy: DatabasePolicy, analyse: Analyse, sealers: Sealers) -> None:
         self.policy = policy
         self.snapshot: Snapshot | None = None
         self.epoch = 0
         """Counts the invalidations; a catalog read under an older one is not published."""
         self._analyse = analyse
+        self._sealers = sealers
         catalog = Catalog({"version": 0, "sealed": None, "schemas": (), "relations": ()}, {})
-        self.blank: Final = Snapshot(catalog, policy, analyse, 0)
+        self.blank: Final = Snapshot(catalog, policy, analyse, 0, sealers)
         """Knows no relation: for statements whose plan depends on none."""
 
     def take(self, catalog: Catalog, *, epoch: int, publish: bool) -> Snapshot:
         """A catalog was read by a session that began doing so at `epoch`."""
-        snapshot = Snapshot(catalog, self.policy, self._analyse, epoch)
+        snapshot = Snapshot(catalog, self.policy, self._analyse, epoch, self._sealers)
         if publish and epoch == self.epoch:
             self.snapshot = snapshot
         return snapshot
@@ -101,5 +107,5 @@ class Shared:
     def database(self, name: str) -> Database:
         """The current state for a database; another object after `replace_policy`."""
         if (found := self._databases.get(name)) is None:
-            found = self._databases[name] = Database(self.policy.for_database(name), self._analyse)
+            found = self._databases[name] = Database(self.policy.for_database(name), self._analyse, self.sealers)
         return found

@@ -5,6 +5,10 @@ sends a CancelRequest or a StartupMessage. PostgreSQL's own rules are kept, `Pro
 `src/backend/tcop/backend_startup.c` and "SSL Session Encryption" in the manual's chapter on the protocol, among them
 the one behind CVE-2021-23214: what was received before the TLS handshake must never be taken for what came after it.
 
+Server and client speak one version of the protocol, 3.2 at most, and no protocol option (`_pq_.`): a newer server might
+understand what the proxy would not. So the packet for the server asks for no more, and what was taken from it is told
+to the client in NegotiateProtocolVersion, as a server does.
+
 Bytes in, events out; sockets and handshakes are the caller's:
 
     event                the caller
@@ -35,6 +39,9 @@ _MAX_STARTUP_PACKET: Final = 10_000  # MAX_STARTUP_PACKET_LENGTH; the length wor
 _MAX_NAME_BYTES: Final = 63  # NAMEDATALEN - 1
 _CANCEL_KEY_BYTES: Final = range(4, 257)  # 4 before protocol 3.2, up to 256 since
 _EARLIEST_MAJOR = _LATEST_MAJOR = 3
+_LATEST: Final = 3 << 16 | 2
+_OPTION: Final = b"_pq_."
+_REPLICATION: Final = b"replication"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +64,18 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class Lowered:
+    """The client asked for more than the proxy speaks."""
+
+    newest: int
+    """The version that the server was asked for, major and minor in 16 bits each."""
+    options: tuple[bytes, ...]
+    """Names of protocol options that were left out."""
+
+
+@dataclass(frozen=True, slots=True)
 class Start:
-    """A StartupMessage. `packet` is what came; the rest is what PostgreSQL would read from it.
+    """A StartupMessage. `packet` is what is for the server; the rest is what PostgreSQL would read from what came.
 
     `user` and `database` are cut to 63 bytes as the server cuts them, so that a policy cannot be walked round with a
     longer name for the same database. Values of `parameters` that are not UTF-8 carry their bytes as lone surrogates.
@@ -68,6 +85,7 @@ class Start:
     user: str
     database: str
     parameters: Mapping[str, str]
+    lowered: Lowered | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +202,15 @@ class StartUp:
             message = f"unsupported frontend protocol {major}.{minor}: server supports 3.0 to 3.2"
             self._fail(events, "0A000", message, protocol=major)
             return
-        raw = _parameters(packet)
-        if raw is None:
+        pairs = _pairs(packet)
+        if pairs is None:
             message = "invalid startup packet layout: expected terminator as last byte"
             self._fail(events, "08P01", message)
+            return
+        raw = dict(pairs)  # of a name given twice the last counts
+        if sum(name == _REPLICATION for name, _ in pairs) > 1:
+            # The server keeps a part of each: after "database" and "true" it takes SQL, though the last says otherwise.
+            self._fail(events, "08P01", "invalid startup packet: replication is given more than once")
             return
         if not raw.get(b"user"):
             self._fail(events, "28000", "no PostgreSQL user name specified in startup packet")
@@ -205,7 +228,8 @@ class StartUp:
         parameters = {
             key.decode(errors="surrogateescape"): value.decode(errors="surrogateescape") for key, value in raw.items()
         }
-        self._end(events, Start(packet, user, database, MappingProxyType(parameters)))
+        packet, lowered = _spoken(packet, code, raw)
+        self._end(events, Start(packet, user, database, MappingProxyType(parameters), lowered))
 
     def _end(self, events: list[Event], event: Event) -> None:
         self._state = _State.DONE
@@ -243,19 +267,26 @@ def fatal_response(sqlstate: str, message: str, *, detail: str | None = None, hi
     return messages.build_fields(b"E", ((code.encode(), text.encode()) for code, text in fields if text is not None))
 
 
-def _parameters(packet: bytes) -> dict[bytes, bytes] | None:
-    """Name/value pairs of a StartupMessage; of a name given twice the last counts. None: not terminated as it must, or
-    `replication` stands twice, of which the server would keep a part of each."""
+def _spoken(packet: bytes, code: int, raw: Mapping[bytes, bytes]) -> tuple[bytes, Lowered | None]:
+    """The StartupMessage for the server, with nothing in it that the proxy does not speak."""
+    options = tuple(name for name in raw if name.startswith(_OPTION))
+    if code <= _LATEST and not options:
+        return packet, None
+    version = min(code, _LATEST)
+    kept = b"".join(name + b"\0" + value + b"\0" for name, value in raw.items() if name not in options) + b"\0"
+    return struct.pack("!iI", 8 + len(kept), version) + kept, Lowered(version, options)
+
+
+def _pairs(packet: bytes) -> list[tuple[bytes, bytes]] | None:
+    """Name/value pairs of a StartupMessage, in order. None: not terminated as it must."""
     end = len(packet)
     at = 8
-    found: dict[bytes, bytes] = {}
+    found: list[tuple[bytes, bytes]] = []
     while at < end and packet[at] != 0:
         name_end = packet.find(b"\0", at)
         value_end = packet.find(b"\0", name_end + 1) if name_end >= 0 else -1
         if value_end < 0:
             return None
-        if packet[at:name_end] == b"replication" and b"replication" in found:
-            return None
-        found[packet[at:name_end]] = packet[name_end + 1 : value_end]
+        found.append((packet[at:name_end], packet[name_end + 1 : value_end]))
         at = value_end + 1
     return found if at == end - 1 else None

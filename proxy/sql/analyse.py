@@ -7,6 +7,7 @@ their tree.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from pglast import ast
@@ -95,7 +96,22 @@ def _plan(
     task.effects = rule.effects
     if rule.handler is None:
         return task.forward()
-    return rule.handler(task, parsed.node)
+    return _with_pending(task, rule.handler(task, parsed.node))
+
+
+def _with_pending(task: Task, plan: Plan) -> Plan:
+    """The plan with the tables noted whose columns may be sealed at any moment. CREATE INDEX CONCURRENTLY is left out:
+    it runs in no transaction with anything else."""
+    if not task.carriers.has_pending or (isinstance(task.node, ast.IndexStmt) and task.node.concurrent):
+        return plan
+    named = task.mentions().relations
+    pending = frozenset(oid for _, relation in named for oid in task.carriers.pending_in(relation))
+    if not pending:
+        return plan
+    if plan.prepares is not None:
+        inner = replace(plan.prepares.plan, pending=pending)
+        plan = replace(plan, prepares=replace(plan.prepares, plan=inner))
+    return replace(plan, pending=pending)
 
 
 def _unlisted(task: Task) -> Plan:

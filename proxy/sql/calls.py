@@ -11,7 +11,7 @@ from proxy.config import Scheme
 from proxy.errors import Refused
 from proxy.pgtypes import BY_NAME, Family, SqlType
 from proxy.sql import refusals
-from proxy.sql.catalog import SEALED_SCHEMA
+from proxy.sql.catalog import CARRYING_FUNCTIONS, SEALED_SCHEMA
 from proxy.sql.context import Context
 from proxy.sql.conversions import BIGINT, DOUBLE, INTEGER, NUMBERS, TIMESTAMPTZ
 from proxy.sql.declared import declared, declared_call
@@ -29,7 +29,6 @@ _CONVERSIONS: Final = {
     **{name: SqlType(BY_NAME[name]) for name in ("numeric", "text", "date", "uuid", "bytea")},
 }
 _COUNTS: Final = frozenset({"num_nulls", "num_nonnulls"})
-_KNOWN: Final = _PASSING | _OFFSET | _COUNTS | {"count", "min", "max", "array_agg", "mode", "percentile_disc"}
 _RANGE_OFFSET: Final = 0x0002  # FRAMEOPTION_RANGE, nodes/parsenodes.h
 
 
@@ -68,7 +67,7 @@ def function_call(ctx: Context, node: ast.FuncCall, slot: Slot, scope: Scope) ->
         known = None
         if ctx.is_stored and name in ("sealwire.min", "sealwire.max"):
             known = _extreme(ctx, call)
-        elif name in _KNOWN:
+        elif name in CARRYING_FUNCTIONS:
             known = _known(ctx, call)
         if known is not None:
             return known
@@ -101,12 +100,11 @@ def _conversion(ctx: Context, node: ast.FuncCall, name: str, args: list[Flow], s
 
 
 def _name(ctx: Context, node: ast.FuncCall) -> tuple[str, bool]:
-    """The function's name, and whether it is PostgreSQL's own: functions are not looked up in pg_temp, and another
-    schema before pg_catalog could hold one of the same name."""
+    """The function's name, and whether it is PostgreSQL's own; a schema before pg_catalog with one of the same name is
+    refused as a whole."""
     names = [part.sval or "" for part in node.funcname or ()]
     if len(names) == 1:
-        searched = (schema for schema in ctx.path.schemas if not schema.startswith("pg_temp"))
-        return names[0], next(searched, "pg_catalog") == "pg_catalog"
+        return names[0], True
     if names[0] == "pg_catalog":
         return names[-1], True
     return ".".join(names), ctx.is_stored and names[0] == SEALED_SCHEMA

@@ -9,21 +9,63 @@ in the same form: they change with the server's version only, so their text is k
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
 from proxy.config import DatabasePolicy, SealedColumn
 from proxy.pgtypes import SqlType, type_of_oid
+from proxy.sql.conversions import TYPE_NAMES
 
 SEALED_SCHEMA: Final = "sealwire"
 SEALED_TYPE: Final = "sealed"
+SHADOW_PREFIX: Final = "sealwire_shadow_"
+"""Of the columns in which `sealwire seal`, `unseal` and `reseal` prepare what takes another column's place."""
+
+CARRYING_FUNCTIONS: Final = frozenset(
+    "first_value last_value nth_value any_value lag lead num_nulls num_nonnulls count min max array_agg mode "
+    "percentile_disc".split()
+)
+"""PostgreSQL's functions that take sealed values."""
+BYTEWISE: Final = frozenset({"C", "POSIX", "default", "ucs_basic", "pg_c_utf8"})
+"""Collations that sort text as sealed values are sorted."""
+COMPARISONS: Final = ("=", "<>", "<", "<=", ">", ">=", "~~", "!~~")
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in sorted(names))
+
+
+# Schemas with operators, functions, collations or types of the names that the analysis takes for those of pg_catalog.
+# An operator counts where it takes a type of pg_catalog or sealed values: citext's own `=` is for citext only.
+_SHADOWING: Final = f"""
+  (SELECT pg_catalog.json_agg(n.nspname) FROM pg_catalog.pg_namespace n
+    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND (
+      EXISTS (SELECT FROM pg_catalog.pg_operator o
+        JOIN pg_catalog.pg_type t ON t.oid IN (o.oprleft, o.oprright)
+        JOIN pg_catalog.pg_namespace m ON m.oid = t.typnamespace
+        WHERE o.oprnamespace = n.oid AND o.oprname IN ({_listed(COMPARISONS)})
+          AND m.nspname IN ('pg_catalog', 'sealwire'))
+      OR EXISTS (SELECT FROM pg_catalog.pg_proc p
+        WHERE p.pronamespace = n.oid AND p.proname IN ({_listed(CARRYING_FUNCTIONS)}))
+      OR EXISTS (SELECT FROM pg_catalog.pg_collation c
+        WHERE c.collnamespace = n.oid AND c.collname IN ({_listed(BYTEWISE)}))
+      OR EXISTS (SELECT FROM pg_catalog.pg_type t
+        WHERE t.typnamespace = n.oid AND t.typname IN ({_listed(TYPE_NAMES)}))))"""  # noqa: S608  (constants)
+# Functions that may do anything when they are called: set the search_path, make a temporary table, whatever volatility
+# they declare. The languages c and internal (12 and 13 in pg_language.dat) have no reason to.
+_VOLATILE: Final = """
+  (SELECT pg_catalog.json_agg(DISTINCT p.proname) FROM pg_catalog.pg_proc p
+    JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'sealwire')
+      AND p.prokind = 'f' AND p.prolang NOT IN (12, 13))"""
+_KINDS: Final = "('r', 'p', 'v', 'm', 'f', 'S', 'c')"
 
 # One JSON document. Every name is schema-qualified, so that no search_path can bend it. Attributes come as arrays:
 # [name, number, type OID, typmod, base type OID, base typmod, not null, has default, identity, generated, type name];
 # base type is the type below a domain. View definitions of the system schemas are never needed.
-_SNAPSHOT: Final = """
+_SNAPSHOT: Final = f"""
 SELECT pg_catalog.json_build_object(
   'version', pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
   'sealed', (SELECT t.oid::pg_catalog.int8 FROM pg_catalog.pg_type t
@@ -33,6 +75,8 @@ SELECT pg_catalog.json_build_object(
                    JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
                    WHERE n.nspname = 'sealwire' AND t.typname = 'sealed'),
   'schemas', (SELECT pg_catalog.json_agg(n.nspname) FROM pg_catalog.pg_namespace n),
+  'shadowing', CASE WHEN NOT $system$ THEN {_SHADOWING} END,
+  'volatile', CASE WHEN NOT $system$ THEN {_VOLATILE} END,
   'relations', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
       c.oid::pg_catalog.int8, n.nspname, c.relname, c.relkind, c.relpersistence,
       CASE WHEN c.relkind IN ('v', 'm') AND NOT $system$
@@ -55,21 +99,26 @@ SELECT pg_catalog.json_build_object(
            FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_depend d
              ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = w.oid
             AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
-          WHERE w.ev_class = c.oid AND d.refobjid <> c.oid) END))
+          WHERE w.ev_class = c.oid AND d.refobjid <> c.oid) END,
+      c.relfilenode::pg_catalog.int8))
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND n.nspname <> 'pg_toast'
+    WHERE c.relkind IN {_KINDS} AND n.nspname <> 'pg_toast'
       AND (n.nspname IN ('pg_catalog', 'information_schema')) = $system$
       AND (n.nspname OPERATOR(pg_catalog.!~) '^pg_temp_' OR n.oid = pg_catalog.pg_my_temp_schema())))::pg_catalog.text
-"""
+"""  # noqa: S608  (constants)
 
 CATALOG_QUERY: Final = _SNAPSHOT.replace("$system$", "false")
 SYSTEM_QUERY: Final = _SNAPSHOT.replace("$system$", "true")
 
-SESSION_QUERY: Final = """
+SESSION_QUERY: Final = f"""
 SELECT pg_catalog.json_build_object(
   'database', pg_catalog.current_database(), 'user', current_user, 'schemas', pg_catalog.current_schemas(true),
   'creation', pg_catalog.current_schema(),
   'temp', (SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE n.oid = pg_catalog.pg_my_temp_schema()),
+  'temporary', CASE WHEN pg_catalog.pg_my_temp_schema() <> 0 THEN
+    (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(c.oid::pg_catalog.int8, c.relname))
+       FROM pg_catalog.pg_class c
+      WHERE c.relnamespace = pg_catalog.pg_my_temp_schema() AND c.relkind IN {_KINDS}) END,
   'bytea_output', pg_catalog.current_setting('bytea_output'),
   'extra_float_digits', pg_catalog.current_setting('extra_float_digits')::pg_catalog.int4,
   'pid', pg_catalog.pg_backend_pid(),
@@ -77,7 +126,7 @@ SELECT pg_catalog.json_build_object(
     'TimeZone', pg_catalog.current_setting('TimeZone'), 'DateStyle', pg_catalog.current_setting('DateStyle'),
     'IntervalStyle', pg_catalog.current_setting('IntervalStyle'),
     'standard_conforming_strings', pg_catalog.current_setting('standard_conforming_strings')))::pg_catalog.text
-"""
+"""  # noqa: S608  (constants)
 
 # Name -> SHA-256 of the text, in UTF-8 and hexadecimal, of those prepared statements among $1 that the server has.
 STATEMENTS_QUERY: Final = """
@@ -111,6 +160,8 @@ class SessionFacts:
     """Of the server process that answered: not the one of BackendKeyData where a pooler stands in between."""
     reported: Mapping[str, str]
     """Settings that ParameterStatus reports, as this server process has them."""
+    temporary: frozenset[tuple[int, str]] | None = None
+    """(OID, name) of the session's temporary relations: a function may have made or dropped some. None: not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +179,11 @@ class Attribute:
     identity: str
     generated: str
     type_name: str
+
+    @property
+    def is_shadow(self) -> bool:
+        """True where a command is preparing it: to statements it is a column of bytes."""
+        return self.name.startswith(SHADOW_PREFIX)
 
     @property
     def type(self) -> SqlType | None:
@@ -157,6 +213,8 @@ class Relation:
         self.depends: tuple[int, ...] | None = None if len(row) <= 10 else tuple(row[10] or ())
         """OIDs of the relations that a view's definition names, those of the system excepted: pg_get_viewdef() leaves
         out the schemas that its reader's search_path finds, so the names alone do not tell. None: not known."""
+        self.filenode: int | None = None if len(row) <= 11 else row[11]
+        """relfilenode: another one after every rewrite of the table. None: not known."""
 
     def __repr__(self) -> str:
         return f"<Relation {self.schema}.{self.name} oid={self.oid} kind={self.kind}>"
@@ -189,6 +247,11 @@ class Catalog:
         self.sealed_array_oid: int | None = document.get("sealed_array")
         """OID of sealwire.sealed[], which array_agg() of a sealed column returns."""
         self.schemas: frozenset[str] = frozenset(document["schemas"] or ())
+        self.shadowing: frozenset[str] = frozenset(document.get("shadowing") or ())
+        """Schemas with operators, functions or types of names that pg_catalog has: before it on a search_path, they
+        change what a statement means."""
+        self.volatile: frozenset[str] = frozenset(document.get("volatile") or ())
+        """Names of functions that may change settings and temporary tables."""
         self.by_oid: Mapping[int, Relation] = {**system, **_relations(document)}
         self.by_name: Mapping[tuple[str, str], Relation] = {(r.schema, r.name): r for r in self.by_oid.values()}
 
@@ -196,9 +259,14 @@ class Catalog:
         return iter(self.by_oid.values())
 
     @cached_property
+    def temporary(self) -> frozenset[tuple[int, str]]:
+        """(OID, name) of the temporary relations."""
+        return frozenset((relation.oid, relation.name) for relation in self if relation.is_temporary)
+
+    @property
     def has_temporary(self) -> bool:
         """True: the snapshot holds temporary relations, so it belongs to one session and must not be shared."""
-        return any(relation.is_temporary for relation in self)
+        return bool(self.temporary)
 
     def resolve(self, schema: str | None, name: str, path: SearchPath) -> Relation | None:
         """The relation that PostgreSQL finds under this name; None: it does not exist."""
@@ -287,6 +355,7 @@ def load_session(text: str) -> SessionFacts:
     """SESSION_QUERY's only value -> SessionFacts."""
     facts = json.loads(text)
     path = SearchPath(tuple(facts["schemas"] or ()), facts["creation"], facts["temp"])
+    temporary = frozenset((oid, name) for oid, name in facts["temporary"] or ()) if "temporary" in facts else None
     return SessionFacts(
         facts["database"],
         facts["user"],
@@ -295,4 +364,5 @@ def load_session(text: str) -> SessionFacts:
         facts["extra_float_digits"],
         facts["pid"],
         facts["reported"],
+        temporary,
     )

@@ -5,6 +5,7 @@ Source: src/backend/parser/analyze.c (transformInsertStmt and following), parse_
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pglast import ast, enums
@@ -82,7 +83,7 @@ def _insert(ctx: Context, statement: ast.InsertStmt, scope: Scope) -> Columns:
                 _insert_row(ctx, source, ("valuesLists", index), row, targets, scope)
         else:
             columns = select.analyse_select(ctx, source, _without_entries(scope))
-            _insert_columns(ctx, columns, targets)
+            _insert_columns(ctx, columns, targets, source.targetList or ())
     if statement.onConflictClause is not None:
         _on_conflict(ctx, statement.onConflictClause, target, scope)
     scope.entries = [Entry(target.item)]
@@ -135,7 +136,9 @@ def _insert_row(
         assign(ctx, expression(ctx, slot, level), flow, name, position, id(row))
 
 
-def _insert_columns(ctx: Context, columns: Columns, targets: Targets) -> None:
+def _insert_columns(ctx: Context, columns: Columns, targets: Targets, written: Sequence[Any]) -> None:
+    """`written`: the query's target list, for the places of its columns."""
+    places = [ctx.position(node.location) for node in written] if len(written) == len(columns) else []
     opaque = next((index for index, (_, flow) in enumerate(columns) if isinstance(flow, Opaque)), None)
     if opaque is not None:
         # from there on it is not known which column goes where
@@ -145,8 +148,8 @@ def _insert_columns(ctx: Context, columns: Columns, targets: Targets) -> None:
         columns = columns[:opaque]
     elif len(columns) > len(targets):
         raise refusals.syntax("INSERT has more expressions than target columns", None)
-    for (_, flow), (name, target) in zip(columns, targets, strict=False):
-        assign(ctx, flow, target, name, None)
+    for index, ((_, flow), (name, target)) in enumerate(zip(columns, targets, strict=False)):
+        assign(ctx, flow, target, name, places[index] if index < len(places) else None)
 
 
 def _on_conflict(ctx: Context, clause: ast.OnConflictClause, target: Target, outer: Scope) -> None:

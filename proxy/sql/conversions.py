@@ -49,6 +49,7 @@ _INTERNAL: Final = {
     )
 }
 
+TYPE_NAMES: Final = tuple(_INTERNAL)
 STRINGS: Final = (Family.TEXT, Family.CHAR)
 NUMBERS: Final = (Family.SMALLINT, Family.INTEGER, Family.BIGINT, Family.NUMERIC, Family.REAL, Family.DOUBLE)
 _MOMENTS: Final = (Family.DATE, Family.TIMESTAMP, Family.TIMESTAMPTZ)

@@ -93,7 +93,10 @@ _HARMLESS: Final = frozenset(
 
 def alter_table(task: Task, node: Tree) -> Plan:
     """ALTER TABLE and its namesakes for views, indexes, sequences and composite types."""
-    if not task.policy or node.objtype in (_OBJECT.OBJECT_INDEX, _OBJECT.OBJECT_SEQUENCE, _OBJECT.OBJECT_TYPE):
+    if not task.policy or node.objtype in (_OBJECT.OBJECT_INDEX, _OBJECT.OBJECT_SEQUENCE):
+        return task.forward()
+    task.refuse_row_types(task.mentions(node.cmds))
+    if node.objtype == _OBJECT.OBJECT_TYPE:
         return task.forward()
     relation = task.resolve(node.relation)
     if relation is None:

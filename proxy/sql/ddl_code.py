@@ -62,6 +62,13 @@ def _sealed_field(task: Task, texts: list[str]) -> str | None:
     return None
 
 
+def create_type(task: Task, node: Tree) -> Plan:
+    """CREATE TYPE ... AS (...) and CREATE DOMAIN: sealed columns have no place in a value of theirs."""
+    if task.policy:
+        task.refuse_row_types(task.mentions(node))
+    return task.forward()
+
+
 def create_trigger(task: Task, node: Tree) -> Plan:
     """CREATE TRIGGER: its WHEN is an expression over the row."""
     if task.policy and node.whenClause is not None:

@@ -14,16 +14,16 @@ from pglast import ast, enums
 from proxy.config import Scheme, SealedColumn
 from proxy.errors import Refused
 from proxy.pgtypes import BYTEA_OID, SqlType
-from proxy.sql.catalog import SEALED_SCHEMA, SEALED_TYPE, Attribute, Relation
+from proxy.sql.catalog import BYTEWISE, SEALED_SCHEMA, SEALED_TYPE, Attribute, Relation
 from proxy.sql.conversions import type_of_name
 from proxy.sql.expressions import analyse_expression
 from proxy.sql.flow import Row, Sealed, Slot
 from proxy.sql.meeting import assign
+from proxy.sql.refusals import search_hint
 from proxy.sql.scopes import Scope, scope_of_relation
 from proxy.sql.survey import Tree, children_of
 from proxy.sql.task import Task, place
 
-BYTEWISE: Final = frozenset({"C", "POSIX", "default", "ucs_basic", "pg_c_utf8"})
 _C = enums.ConstrType
 _HARMLESS: Final = frozenset(
     {
@@ -82,7 +82,9 @@ def refuse_unlisted(task: Task, relation: Relation) -> None:
     """Raises Refused for a table with a sealed column that no entry of the policy describes: what would be stored
     into it or compared with it could not be sealed."""
     for attribute in relation.attributes:
-        if task.catalog.is_sealed(attribute) and not task.catalog.policy_column(relation, attribute.name, task.policy):
+        if attribute.is_shadow or not task.catalog.is_sealed(attribute):
+            continue
+        if not task.catalog.policy_column(relation, attribute.name, task.policy):
             raise Refused(
                 f'column "{relation.qualified}.{attribute.name}" is sealed, but columns.yaml does not list it',
                 hint="list it with the type, search and keys that it was sealed with",
@@ -168,6 +170,8 @@ class Table:
 def define_column(table: Table, node: Tree) -> None:
     """One column of CREATE TABLE or ADD COLUMN: gives it the physical type, without looking at its constraints."""
     name = node.colname
+    if node.typeName is not None:
+        table.task.refuse_row_types(table.task.mentions(node.typeName))
     kind = None if node.typeName is None else type_of_name(node.typeName)
     column = table.policy.get(name) or table.sealed.get(name)
     if column is None or node.typeName is None:
@@ -259,7 +263,7 @@ def require_equality(column: SealedColumn, what: str, location: int | None = Non
     if column.scheme is Scheme.RANDOM:
         raise Refused(
             f'column "{column.name}" is sealed with search: none and cannot be part of {what}',
-            hint=f'set "search: equality" for it in columns.yaml and run: {column.command("reseal")}',
+            hint=search_hint(column, Scheme.EQUALITY),
             position=place(location),
         )
 
@@ -411,7 +415,7 @@ def partition_by(table: Table, node: Tree) -> None:
             if node.strategy == strategy.PARTITION_STRATEGY_RANGE and column.scheme is not Scheme.ORDER:
                 raise Refused(
                     f'column "{column.name}" is sealed with search: equality and cannot be partitioned by range',
-                    hint=f'set "search: order" for it in columns.yaml and run: {column.command("reseal")}',
+                    hint=search_hint(column, Scheme.ORDER),
                     position=place(element.location),
                 )
             if element.collation is not None:

@@ -18,15 +18,13 @@ from proxy.sql.ddl_columns import (
     require_relation,
     sealed_columns,
 )
-from proxy.sql.plan import Effect, Plan
+from proxy.sql.plan import Plan
 from proxy.sql.survey import Tree
 from proxy.sql.task import Task, place
 
 
 def create_table(task: Task, node: Tree) -> Plan:
     """CREATE TABLE, INHERITS, LIKE, PARTITION OF and OF included."""
-    if created_in(task, node.relation).startswith("pg_temp"):
-        task.effects |= Effect.SETTINGS  # the first one makes pg_temp, which is on the path from then on
     if not task.policy:
         return task.forward()
     table = Table(task, created_in(task, node.relation), node.relation.relname)
@@ -103,7 +101,9 @@ def require_cover(table: Table, name: str, column: SealedColumn, position: int |
         raise Refused(
             f'column "{table.qualified}.{name}" would hold sealed values of "{column.name}", '
             + ("but is in no policy" if own is None else "but its policy differs"),
-            hint=f'list "{table.qualified}" with column "{name}" in columns.yaml: same type and search, and '
+            hint="a temporary table is in no policy: make an ordinary table that columns.yaml lists"
+            if table.schema.startswith("pg_temp")
+            else f'list "{table.qualified}" with column "{name}" in columns.yaml: same type and search, and '
             + naming_hint(column),
             position=position,
         )

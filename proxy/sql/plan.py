@@ -97,6 +97,8 @@ class ServerParam:
     more: tuple[int, ...] = ()
     """Further parameters of the client that the one sealed value is made of: the elements of an array, or the escape
     character of a pattern."""
+    is_joined: bool = False
+    """The sealed value is made of several, or of the one element of an array."""
     absorbed: int = 0
     """Not 0: the value goes into another parameter's, and the server gets NULL. OID of the type for the client."""
 
@@ -223,6 +225,9 @@ class Plan:
     copy: CopyPlan | None = None
     tables: frozenset[int] = frozenset()
     """OIDs of the relations it reads or writes that carry sealed columns (for logs and invalidation)."""
+    pending: frozenset[int] = frozenset()
+    """OIDs of the tables it names, directly or in a view, that have `pending` columns of the policy, sealed or not: the
+    session makes sure that they are still what they were when the plan was made (session/guarding.py)."""
     executes: Execution | None = None
     """EXECUTE: the session completes this plan by that of the prepared statement (`proxy.sql.execution.complete`)."""
     prepares: Preparation | None = None

@@ -8,21 +8,28 @@ from __future__ import annotations
 
 from proxy.config import Scheme, SealedColumn, unsupported_search
 from proxy.errors import Refused
-from proxy.pgtypes import SqlType
+from proxy.pgtypes import Family, SqlType
 
 _COMPUTE = "select the column itself and compute in the application"
 
 
 def needs(column: SealedColumn, wanted: Scheme, doing: str, position: int | None) -> Refused:
-    """The scheme does not carry the operation, a stronger one would, where the type has it. `doing`: `sorted`..."""
-    if unsupported_search(column.type, wanted) is not None:
-        return cannot(column, doing, position, f"no search mode does this for type {column.type}: {_COMPUTE}")
-    word = "equality" if wanted is Scheme.EQUALITY else "order"
+    """The scheme does not carry the operation, a stronger one would. `doing`: `compared with "="`, `sorted`..."""
     return Refused(
         f'column "{column.name}" is sealed with search: {column.search} and cannot be {doing}',
-        hint=f'set "search: {word}" for it in columns.yaml and run: {column.command("reseal")}',
+        hint=search_hint(column, wanted),
         position=position,
     )
+
+
+def search_hint(column: SealedColumn, wanted: Scheme) -> str:
+    """How a column gets a stronger scheme, where its type has one."""
+    if (reason := unsupported_search(column.type, wanted)) is not None:
+        return f"{reason.partition(';')[0]}: {_COMPUTE}"
+    word = "equality" if wanted is Scheme.EQUALITY else "order"
+    needs_length = wanted is Scheme.ORDER and column.type.family in (Family.TEXT, Family.CHAR)
+    length = ' and "max_length"' if needs_length and column.max_length is None else ""
+    return f'set "search: {word}"{length} for it in columns.yaml and run: {column.command("reseal")}'
 
 
 def cannot(column: SealedColumn, doing: str, position: int | None, hint: str = _COMPUTE) -> Refused:
@@ -49,7 +56,8 @@ def different_domains(left: SealedColumn, right: SealedColumn, doing: str, posit
     return Refused(
         f'columns "{left.name}" and "{right.name}" are sealed with different keys, schemes or types '
         f"and cannot be {doing}",
-        hint=f'give both the same type, search and "join:" name in columns.yaml and run: {command}',
+        hint='give both the same type, the same search (equality or order) and one "join:" name in columns.yaml, '
+        f"and run: {command}",
         position=position,
     )
 

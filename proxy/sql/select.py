@@ -18,6 +18,7 @@ from proxy.sql.flow import Columns, Flow, Opaque, Row, Sealed, Slot, Unsealed, U
 from proxy.sql.meeting import current, require, unify, use_as_plain
 from proxy.sql.naming import column_name
 from proxy.sql.scopes import Cte, Entry, ListItem, Scope
+from proxy.sql.survey import place_of
 from proxy.sql.terms import condition, qualified_item
 
 _SET_NAMES: Final = {
@@ -51,7 +52,8 @@ def analyse_select(ctx: Context, statement: ast.SelectStmt, outer: Scope | None)
         columns = _select(ctx, statement, scope)
     for name in ("limitOffset", "limitCount"):
         if getattr(statement, name) is not None:
-            plain(ctx, Slot(statement, name), scope, "used in LIMIT or OFFSET")
+            where = place_of(getattr(statement, name))
+            plain(ctx, Slot(statement, name), scope, "used in LIMIT or OFFSET", where)
     return columns
 
 
@@ -72,12 +74,14 @@ def _select(ctx: Context, statement: ast.SelectStmt, scope: Scope) -> Columns:
     distinct = statement.distinctClause
     if distinct:
         if distinct == (None,):
-            for _, flow in columns:
-                require(ctx, flow, Scheme.EQUALITY, "used with DISTINCT", None)
+            for index, (_, flow) in enumerate(columns):
+                position = _target_position(ctx, statement, index, columns)
+                require(ctx, flow, Scheme.EQUALITY, "used with DISTINCT", position)
         else:
             for index in range(len(distinct)):
+                position = ctx.position(place_of(distinct[index]))
                 flow = _named_or(ctx, Slot(statement, "distinctClause", index), scope, columns, "DISTINCT ON")
-                require(ctx, flow, Scheme.EQUALITY, "used in DISTINCT ON", None)
+                require(ctx, flow, Scheme.EQUALITY, "used in DISTINCT ON", position)
     if distinct or statement.groupClause:
         for leaf in ctx.carried[carried:]:  # PostgreSQL must find the same expression in several clauses
             leaf.uses |= Uses.STRICT
@@ -162,9 +166,23 @@ def _sort(
             own = expression(ctx, Slot(sort, "node"), scope)
             if isinstance(own, Sealed) and own == flow and not sort.useOp:
                 continue  # nothing to sort
+        position = ctx.position(place_of(sort.node))
+        number = sort.node.val.ival if _is_number(sort.node) else None
+        if number:
+            position = _target_position(ctx, statement, number - 1, columns)
         flow = _named_or(ctx, Slot(sort, "node"), scope, columns, "ORDER BY")
         calls.check_using(ctx, sort, flow)
-        require(ctx, flow, Scheme.ORDER, "sorted", ctx.position(getattr(sort.node, "location", None)))
+        require(ctx, flow, Scheme.ORDER, "sorted", position)
+
+
+def _is_number(node: Any) -> bool:
+    return isinstance(node, ast.A_Const) and isinstance(node.val, ast.Integer)
+
+
+def _target_position(ctx: Context, statement: Any, index: int, columns: Columns) -> int | None:
+    """Where the expression of an output column stands; None where it comes from a `*` or from another query."""
+    targets = statement.targetList or ()
+    return ctx.position(targets[index].location) if len(targets) == len(columns) and index < len(targets) else None
 
 
 def _named_or(ctx: Context, slot: Slot, scope: Scope, columns: Columns, clause: str) -> Flow:
@@ -187,7 +205,7 @@ def _named_or(ctx: Context, slot: Slot, scope: Scope, columns: Columns, clause: 
 
 
 def _numbered(ctx: Context, node: Any, columns: Columns, clause: str) -> Flow | None:
-    if not isinstance(node, ast.A_Const) or not isinstance(node.val, ast.Integer):
+    if not _is_number(node):
         return None
     number = node.val.ival or 0
     opaque = next((index for index, (_, flow) in enumerate(columns) if isinstance(flow, Opaque)), None)
@@ -255,11 +273,12 @@ def _set_operation(ctx: Context, statement: ast.SelectStmt, scope: Scope, recurs
         raise refusals.syntax(f"each {name} query must have the same number of columns", None)
     columns: Columns = []
     for (column, a), (_, b) in zip(left, right, strict=True):
-        flow = unify(ctx, [a, b], name, f"combined by {name}", None)
+        position = _target_position(ctx, statement.rarg, len(columns), right)
+        flow = unify(ctx, [a, b], name, f"combined by {name}", position)
         if recursive is not None and isinstance(a, Sealed) and not (isinstance(b, Sealed) and b.origin):
             _widen(ctx, statement.larg, len(columns), len(left))
         if not statement.all:
-            require(ctx, flow, Scheme.EQUALITY, f"used with {name}", None)
+            require(ctx, flow, Scheme.EQUALITY, f"used with {name}", position)
         columns.append((column, flow))
     return columns
 

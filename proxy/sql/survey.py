@@ -125,6 +125,22 @@ def constants(node: Any) -> list[ast.A_Const]:
     return found
 
 
+def place_of(node: Any) -> int | None:
+    """The first location in a tree (a constant has none of its own); None: there is none."""
+    found: int | None = None
+    pending: list[Any] = [node]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, (tuple, list)):
+            pending.extend(item)
+        elif isinstance(item, ast.Node):
+            location = getattr(item, "location", None)
+            if location is not None and location >= 0 and (found is None or location < found):
+                found = location
+            pending.extend(getattr(item, slot) for slot in children_of(item))
+    return found
+
+
 def _visible(clause: Tree, ctes: frozenset[str], pending: list[tuple[Any, frozenset[str]]]) -> frozenset[str]:
     """Queues the queries of a WITH clause, each with the names it sees; returns what the statement below it sees."""
     everyone = ctes | {cte.ctename for cte in clause.ctes}
@@ -163,7 +179,7 @@ class Carriers:
 
     def is_sealed(self, relation: Relation, attribute: Attribute) -> bool:
         """True where statements may not treat the column as plain: it is sealed, or should be."""
-        if self.catalog.is_sealed(attribute):
+        if self.catalog.is_sealed(attribute) and not attribute.is_shadow:
             return True
         column = self.catalog.policy_column(relation, attribute.name, self.policy)
         return column is not None and not column.pending
@@ -190,6 +206,25 @@ class Carriers:
         except ParseError:
             return True
         return any(self.carries(other) for name in named(statements) for other in self._all_of(name))
+
+    @property
+    def has_pending(self) -> bool:
+        """True where an entry of the policy says `pending: true`."""
+        return any(column.pending for columns in self.policy.tables.values() for column in columns.values())
+
+    def pending_in(self, relation: Relation, seen: frozenset[int] = frozenset()) -> frozenset[int]:
+        """OIDs of the tables with pending columns that the relation is, or that its definition leads to."""
+        if relation.is_system or relation.oid in seen:
+            return frozenset()
+        if relation.definition is None:
+            columns = self.policy.table(relation.schema, relation.name).values()
+            return frozenset((relation.oid,) if any(column.pending for column in columns) else ())
+        if relation.depends is not None:
+            below = [other for oid in relation.depends if (other := self.catalog.by_oid.get(oid))]
+        else:
+            below = [other for name in named(parse_sql(relation.definition)) for other in self._all_of(name)]
+        inside = seen | {relation.oid}
+        return frozenset(oid for other in below for oid in self.pending_in(other, inside))
 
     def _all_of(self, name: Tree) -> Iterator[Relation]:
         """Definitions print names as short as the search_path of their reader allowed: any schema may be meant."""

@@ -75,10 +75,12 @@ class Task:
         self.tag = ""
 
     def mentions(self, node: Any = None) -> Mentions:
-        """What the statement, or a part of it, names; the effects of set_config() are noted in passing."""
+        """What the statement, or a part of it, names; the effects of set_config() and of functions that may call it are
+        noted in passing."""
         found = mentions(self.node if node is None else node, self.catalog, self.path)
         for call in found.functions:
-            if _name_of(call)[-1] == "set_config" and _may_matter(call):
+            name = _name_of(call)[-1]
+            if name in self.catalog.volatile or (name == "set_config" and _may_matter(call)):
                 self.effects |= Effect.SETTINGS
         return found
 
@@ -111,6 +113,16 @@ class Task:
             node = min(found.unknown, key=lambda item: item.location or 0)
             name = f"{node.schemaname}.{node.relname}" if node.schemaname else node.relname
             raise Refused(f'relation "{name}" does not exist', position=place(node.location), sqlstate="42P01")
+
+    def refuse_row_types(self, found: Mentions) -> None:
+        """Raises Refused for the row type of a table with sealed columns: its fields would hold plain values."""
+        for name, relation in found.row_types:
+            if self.carries(relation):
+                raise Refused(
+                    f'the row type of "{relation.qualified}" cannot be used: the table has sealed columns',
+                    hint="select or assign its columns one by one",
+                    position=place(name.location),
+                )
 
     def refuse_text_runners(self, found: Mentions) -> None:
         """Raises Refused for a call that runs SQL text or reads a table by name where that may be a sealed one."""
@@ -180,8 +192,10 @@ class Task:
         results: tuple[Opening | None, ...] | None = None,
         copy: CopyPlan | None = None,
     ) -> Plan:
-        """`plan`, once the parameters are numbered."""
+        """`plan`, once the parameters are numbered. Raises Refused."""
         context = self.context
+        if context.edited or context.tables:
+            self._refuse_shadowed()
         template = None
         literals: tuple[Any, ...] = ()
         if context.edited:
@@ -202,6 +216,18 @@ class Task:
             tables=frozenset(context.tables - {0}),  # 0: a table that is only being defined
             tag=self.tag,
         )
+
+    def _refuse_shadowed(self) -> None:
+        for schema in self.path.schemas:
+            if schema == "pg_catalog":
+                return
+            if schema in self.catalog.shadowing:
+                shown = "pg_temp" if schema.startswith("pg_temp_") else schema
+                raise Refused(
+                    f'schema "{shown}" is before pg_catalog on the search_path and has operators, functions or types '
+                    "of the same names: what they would do with sealed columns is not known",
+                    hint="put pg_catalog first on the search_path, or leave it out",
+                )
 
     def plain(self, node: Tree) -> Plan:
         """A statement that touches nothing sealed: rewritten where that could be done, or else its own bytes."""

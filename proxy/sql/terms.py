@@ -45,6 +45,7 @@ from proxy.sql.flow import (
 from proxy.sql.meeting import compare, current, require, unify, use_as_plain
 from proxy.sql.plan import TEXT, Sealing, Use
 from proxy.sql.scopes import Item, Scope
+from proxy.sql.survey import place_of
 
 _BYTEWISE: Final = frozenset({"C", "POSIX", "ucs_basic"})
 _INT4: range = range(-(2**31), 2**31)
@@ -362,7 +363,8 @@ def indirection(ctx: Context, node: ast.A_Indirection, slot: Slot, scope: Scope)
     for step in steps:
         if isinstance(step, ast.A_Indices):
             children(ctx, step, scope, "used as a subscript")
-    flow = current(flow, None)
+    position = ctx.position(place_of(node.arg))
+    flow = current(flow, position)
     if len(steps) == 1:
         step = steps[0]
         if isinstance(flow, Row) and flow.is_record and isinstance(step, ast.String):
@@ -373,7 +375,7 @@ def indirection(ctx: Context, node: ast.A_Indirection, slot: Slot, scope: Scope)
                 return found[0]
         if isinstance(flow, Sealed) and flow.is_array and isinstance(step, ast.A_Indices) and not step.is_slice:
             return replace(flow, type=flow.type.element, origin=None)
-    use_as_plain(ctx, flow, "subscripted", None)
+    use_as_plain(ctx, flow, "subscripted", position)
     return PLAIN
 
 

@@ -57,13 +57,7 @@ def analysed(task: Task, node: Tree) -> Columns | None:
     task.require_known(found)
     if task.policy:
         task.refuse_text_runners(found)
-    for name, relation in found.row_types:
-        if task.carries(relation):
-            raise Refused(
-                f'the row type of "{relation.qualified}" cannot be used: the table has sealed columns',
-                hint="select or assign its columns one by one",
-                position=place(name.location),
-            )
+    task.refuse_row_types(found)
     if task.sealed_mention(found) is None and not task.calls_declared(found):
         introspection.disguise(task, node, found)
         return None
@@ -142,7 +136,7 @@ def prepare(task: Task, node: Tree) -> Plan:
     params = task.context.finish()
     if params is not None:
         for param in params:
-            if param.more:
+            if param.is_joined:
                 raise refuse_joined(param)
         node.argtypes = tuple(_server_type(param, node.argtypes or ()) for param in params)
         task.context.edited = True

@@ -349,6 +349,19 @@ def parse_command_complete(raw: bytes) -> bytes:
     return tag
 
 
+def parse_negotiation(raw: bytes) -> tuple[int, list[bytes]]:
+    """NegotiateProtocolVersion: the newest version that is spoken, and the `_pq_.` options that are not known."""
+    reader = Reader(raw)
+    newest, count = reader.uint32(), reader.uint32()
+    options = [reader.string() for _ in range(count)]
+    reader.done()
+    return newest, options
+
+
+def build_negotiation(newest: int, options: Sequence[bytes]) -> bytes:
+    return message(b"v", struct.pack("!II", newest, len(options)), *(option + b"\0" for option in options))
+
+
 AUTHENTICATION_OK: Final = 0
 AUTHENTICATION_SASL: Final = 10
 

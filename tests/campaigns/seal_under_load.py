@@ -1,5 +1,5 @@
-"""The campaign: millions of rows sealed online under a load of plain writes, the command killed at random; then every
-row is held against the writers' own ledger. Too long for every test run:
+"""The campaign: millions of rows sealed online under a load of reads and writes through the proxy and of writes around
+it, the command killed at random; then every row is held against the writers' own ledger. Too long for every test run:
 
     .venv/bin/python -m tests.campaigns.seal_under_load --rows 5000000 --kills 5 --jobs 2 --writers 4
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import random
 import shutil
 import signal
@@ -23,8 +24,8 @@ from pathlib import Path
 from proxy.ops.database import connect
 from proxy.ops.schema import install
 from tests.life.conftest import Scene
-from tests.life.ledger_writers import Writer
-from tests.life.test_life_under_load import POLICY, command, stored
+from tests.life.ledger_writers import ProxiedWriter, Writer
+from tests.life.test_life_under_load import POLICY, command, proxied, stored
 from tests.support import servers
 from tests.support.servers import Database, fresh_database
 
@@ -78,18 +79,41 @@ def campaign(scene: Scene, rows: int, jobs: int, kills: int, writer_count: int, 
     make_table(scene, rows)
     ledger = dict(scene.rows("SELECT id, v FROM t"))
     seal = scene.keyring.sealer(scene.column("public.t.v")).seal
-    writers = [
-        Writer(
-            scene.database.dsn,
-            number,
-            writer_count,
-            seal,
-            {row: value for row, value in ledger.items() if row % writer_count == number},
-        )
-        for number in range(writer_count)
-    ]
-    for writer in writers:
-        writer.start()
+    with proxied(scene) as through:
+        writers: list[Writer] = []
+        for number in range(writer_count):
+            mine = {row: value for row, value in ledger.items() if row % writer_count == number}
+            if number % 2:
+                writers.append(Writer(scene.database.dsn, number, writer_count, seal, mine))
+            else:
+                writers.append(ProxiedWriter(through, number, writer_count, mine))
+        for writer in writers:
+            writer.start()
+        elapsed, killed = seal_and_kill(scene, jobs, kills, seconds)
+        ledger = {}
+        for writer in writers:
+            writer.stop()
+            ledger |= writer.ledger
+    found = stored(scene)
+    differ = sum(ledger.get(row, row) != found.get(row, row) for row in ledger.keys() | found.keys())
+    through_proxy = [writer for writer in writers if isinstance(writer, ProxiedWriter)]
+    return {
+        "rows": len(ledger),
+        "kills": killed,
+        "seconds_under_load": round(elapsed, 1),
+        "writes": sum(writer.writes for writer in writers),
+        "writes_through_the_proxy": sum(writer.writes for writer in through_proxy),
+        "reads_through_the_proxy": sum(writer.reads for writer in through_proxy),
+        "statements_to_retry": sum(writer.retries for writer in through_proxy),
+        "writes_around_after_the_swap": sum(writer.sealed for writer in writers),
+        "longest_wait_of_a_writer": round(max(writer.longest for writer in writers), 3),
+        "leftovers": len(scene.leftovers()),
+        "rows_that_differ": differ,
+    }
+
+
+def seal_and_kill(scene: Scene, jobs: int, kills: int, seconds: float) -> tuple[float, int]:
+    """(seconds until it was sealed, kills)."""
     began, killed = time.monotonic(), 0
     while True:
         process = command(scene, *seal_line(scene, jobs))
@@ -103,24 +127,7 @@ def campaign(scene: Scene, rows: int, jobs: int, kills: int, writer_count: int, 
             continue
         if process.returncode:
             raise SystemExit(err.decode())
-        break
-    elapsed = time.monotonic() - began
-    ledger = {}
-    for writer in writers:
-        writer.stop()
-        ledger |= writer.ledger
-    found = stored(scene)
-    differ = sum(ledger.get(row, row) != found.get(row, row) for row in ledger.keys() | found.keys())
-    return {
-        "rows": len(ledger),
-        "kills": killed,
-        "seconds_under_load": round(elapsed, 1),
-        "writes": sum(writer.writes for writer in writers),
-        "writes_after_the_swap": sum(writer.sealed for writer in writers),
-        "longest_wait_of_a_writer": round(max(writer.longest for writer in writers), 3),
-        "leftovers": len(scene.leftovers()),
-        "rows_that_differ": differ,
-    }
+        return time.monotonic() - began, killed
 
 
 async def _install(database: Database) -> None:
@@ -157,6 +164,7 @@ def main() -> int:
     finally:
         servers.stop(server)
         shutil.rmtree(directory)
+    result["load_average"] = os.getloadavg()[1]
     print(json.dumps(result, indent=2))
     return 1 if result["rows_that_differ"] or result["leftovers"] else 0
 

@@ -97,3 +97,38 @@ class Writer(threading.Thread):
         if chance < 0.2:
             return self._random.choice(EVEN_ODDER)
         return f"value {self._random.random()} of {self._number}"
+
+
+class ProxiedWriter(Writer):
+    """The same through the proxy, plain from beginning to end; and every other statement reads a row of its own, by its
+    id and its value, and compares it with the ledger."""
+
+    def __init__(self, dsn: str, number: int, writers: int, ledger: dict[int, str | None]) -> None:
+        super().__init__(dsn, number, writers, lambda value: value, ledger)
+        self.reads = 0
+        self.retries = 0
+        """Statements that failed with 40001 or 0A000, as a changed table may make them."""
+
+    def _write(self, connection: psycopg.Connection) -> None:
+        try:
+            if self._random.random() < 0.5:
+                self._read(connection)
+            else:
+                super()._write(connection)
+        except (psycopg.errors.SerializationFailure, psycopg.errors.FeatureNotSupported):
+            self.retries += 1
+        if self._is_sealed:
+            raise AssertionError("the proxy has sent a plain value to a sealed column")
+
+    def _read(self, connection: psycopg.Connection) -> None:
+        row = self._random.choice(list(self.ledger))
+        value = self.ledger[row]
+        began = time.monotonic()
+        if value is None:
+            found = connection.execute("SELECT id, v FROM t WHERE id = %s AND v IS NULL", [row]).fetchall()
+        else:
+            found = connection.execute("SELECT id, v FROM t WHERE id = %s AND v = %s", [row, value]).fetchall()
+        self.longest = max(self.longest, time.monotonic() - began)
+        if found != [(row, value)]:
+            raise AssertionError(f"row {row} is not what was written last: {len(found)} rows found")
+        self.reads += 1

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -16,7 +19,7 @@ import pytest
 from proxy.ops.life.fill import Progress, Settings, Stopped
 from proxy.ops.life.recipe import Operation
 from tests.life.conftest import Scene
-from tests.life.ledger_writers import Writer
+from tests.life.ledger_writers import ProxiedWriter, Writer
 
 ROOT = Path(__file__).parents[2]
 POLICY = "public.t: {v: {type: text, search: equality}}"
@@ -33,12 +36,16 @@ def fill(scene: Scene, rows: int) -> dict[int, str | None]:
     return dict(scene.rows("SELECT id, v FROM t"))
 
 
-def start_writers(scene: Scene, ledger: dict[int, str | None]) -> list[Writer]:
+def start_writers(scene: Scene, ledger: dict[int, str | None], through: str | None = None) -> list[Writer]:
+    """The first one goes through the proxy where `through` leads to one."""
     seal = scene.keyring.sealer(scene.column("public.t.v")).seal
-    writers = []
+    writers: list[Writer] = []
     for number in range(WRITERS):
         mine = {row: value for row, value in ledger.items() if row % WRITERS == number}
-        writers.append(Writer(scene.database.dsn, number, WRITERS, seal, mine))
+        if number == 0 and through is not None:
+            writers.append(ProxiedWriter(through, number, WRITERS, mine))
+        else:
+            writers.append(Writer(scene.database.dsn, number, WRITERS, seal, mine))
         writers[-1].start()
     return writers
 
@@ -70,6 +77,37 @@ async def test_every_row_is_what_the_writers_wrote_last(shop: Scene) -> None:
     assert await shop.seal("public.t.v") is None
 
 
+@contextlib.contextmanager
+def proxied(scene: Scene) -> Iterator[str]:
+    """`sealwire serve` over the scene's files, the column pending; gives the URI of the database behind it."""
+    server = scene.database.server
+    folder = scene.folder / "proxy"
+    folder.mkdir()
+    (folder / "columns.yaml").write_text(f'"*":\n  {POLICY.replace("equality", "equality, pending: true")}\n')
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    (folder / "sealwire.yaml").write_text(
+        f"listen: {{host: 127.0.0.1, port: {port}, tls: disable}}\n"
+        f"upstream: {{host: {scene.database.host}, port: {scene.database.port}, tls: disable}}\n"
+        f"keys: {{keyring: {scene.config.keys.keyring}, master_key: {scene.config.keys.master_key}}}\n"
+        "columns: columns.yaml\n"
+    )
+    line = [sys.executable, "-m", "proxy.cli", "serve", "--config", str(folder / "sealwire.yaml")]
+    with subprocess.Popen(
+        line, stderr=subprocess.PIPE, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}
+    ) as process:
+        assert process.stderr is not None
+        for log in process.stderr:
+            if b"listening" in log:
+                break
+        threading.Thread(target=process.stderr.read, daemon=True).start()
+        try:
+            yield f"postgresql://{server.user}@127.0.0.1:{port}/{scene.database.dbname}?sslmode=disable"
+        finally:
+            process.send_signal(signal.SIGINT)
+
+
 def command(scene: Scene, *arguments: str) -> subprocess.Popen[bytes]:
     line = [sys.executable, "-m", "proxy.cli", *arguments, "--config", str(scene.config_path)]
     environment = os.environ | {"SEALWIRE_DSN": scene.database.dsn, "PYTHONPATH": str(ROOT)}
@@ -77,7 +115,12 @@ def command(scene: Scene, *arguments: str) -> subprocess.Popen[bytes]:
 
 
 def test_a_command_that_is_killed_again_and_again_ends_well(shop: Scene) -> None:
-    writers = start_writers(shop, fill(shop, 4_000))
+    rows = fill(shop, 4_000)
+    with proxied(shop) as through:
+        kill_and_finish(shop, start_writers(shop, rows, through))
+
+
+def kill_and_finish(shop: Scene, writers: list[Writer]) -> None:
     seal = ("seal", shop.database.dbname, "public.t.v", "--batch", "100", "--json", "--jobs", "1")
     for phase in ("fill", "build index"):
         process = command(shop, *seal, "--max-rate", "3000")
@@ -93,7 +136,13 @@ def test_a_command_that_is_killed_again_and_again_ends_well(shop: Scene) -> None
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert json.loads(out.splitlines()[-1])["event"] == "done"
+    enough = threading.Event()
+    while not writers[1].sealed:
+        enough.wait(0.01)
+        assert all(writer.is_alive() for writer in writers), [writer.error for writer in writers]
     ledger = stop_writers(writers)
+    assert isinstance(writers[0], ProxiedWriter)
+    assert min(writers[0].reads, writers[0].writes) > 10
     assert stored(shop) == ledger
     assert shop.leftovers() == []
 

@@ -1,4 +1,4 @@
-"""Runs the mutants: `python -m tests.mutation [--only WORDS,WORDS] [--jobs N] [--list]`.
+"""Runs the mutants: `python -m tests.mutation [--only WORDS;WORDS] [--jobs N] [--list]`.
 
 Each mutant gets a process and two fresh databases of its own, filled as the oracle fills them, and runs the themes that
 it names until the first statement turns red: a wrong answer, a plaintext canary upstream, an answer where a refusal is
@@ -16,22 +16,24 @@ import tempfile
 import time
 import traceback
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-# What the processes share is imported before they fork: all but the proxy itself, and what imports it.
-for library in ("asyncpg", "cryptography.hazmat.primitives.ciphers.aead", "pydantic", "structlog", "uvloop", "yaml"):
-    __import__(library)
 from tests.mutation.mutant import Mutant, Rotten
 from tests.mutation.mutants import MUTANTS
 from tests.oracle import corpus
 from tests.oracle.corpus import Theme
 from tests.support.servers import Server, shared_server
 
+# What the processes share is imported before they fork: all but the proxy itself, and what imports it.
+for library in ("asyncpg", "cryptography.hazmat.primitives.ciphers.aead", "pydantic", "structlog", "uvloop", "yaml"):
+    import_module(library)
+
 CORPUS = Path(__file__).parents[1] / "oracle" / "corpus"
-VERSION = 18
 PATIENCE = 180.0
 """Seconds after which a mutant counts as one that never ends."""
 
@@ -86,9 +88,9 @@ def _run(mutant: Mutant | None, themes: Sequence[Theme], server: Server) -> Verd
                         leaks = filled.leaks()
                         if leaks:
                             red = f"LEAK {leaks[0]}\n{finding}"
-                        elif status in (Status.WRONG, Status.STALE):
-                            red = str(finding)
-                        elif status is Status.GAP and finding.entry.key not in listed:
+                        elif status in (Status.WRONG, Status.STALE) or (
+                            status is Status.GAP and finding.entry.key not in listed
+                        ):
                             red = str(finding)
                         if red:
                             return Verdict(red, "", time.monotonic() - started, count)
@@ -115,7 +117,8 @@ def run_all(mutants: Iterable[Mutant | None], server: Server, jobs: int) -> Iter
     """Verdicts as they come. None stands for the proxy as it is, on all that the mutants name."""
     context = multiprocessing.get_context("fork")
     waiting = list(mutants)
-    every = " ".join(dict.fromkeys(name for mutant in waiting if mutant for name in mutant.themes.split()))
+    named = dict.fromkeys(name for mutant in waiting if mutant for name in mutant.themes.split())
+    every = " ".join(name for name in named if name.partition("/")[0] == name or name.partition("/")[0] not in named)
     running: dict[Connection, tuple[Mutant | None, multiprocessing.process.BaseProcess, float]] = {}
     while waiting or running:
         while waiting and len(running) < jobs:
@@ -148,35 +151,42 @@ def run_all(mutants: Iterable[Mutant | None], server: Server, jobs: int) -> Iter
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", help="rules to break: words, separated by commas; a mutant is run if it has one")
+    parser.add_argument("--only", help="words separated by semicolons: the mutants whose rule has one of them")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--list", action="store_true", help="print the mutants and run none")
     parser.add_argument("--verbose", action="store_true", help="print what noticed each mutant")
     parser.add_argument("--unchecked", action="store_true", help="do not run the statements without a mutant first")
     wanted = parser.parse_args()
-    mutants = [m for m in MUTANTS if wanted.only is None or any(w in m.rule for w in wanted.only.split(","))]
+    mutants = [m for m in MUTANTS if wanted.only is None or any(w in m.rule for w in wanted.only.split(";"))]
     if wanted.list:
         for mutant in mutants:
             print(f"{mutant.rule}  ({mutant.file}; {mutant.themes})")
         return 0
     started = time.monotonic()
-    survived = broken = 0
-    with shared_server(Path(tempfile.mkdtemp()), VERSION) as server:
-        for mutant, verdict in run_all([None] * (not wanted.unchecked) + mutants, server, wanted.jobs):
-            name = "(no mutant)" if mutant is None else mutant.rule
-            if mutant is None:
-                word = "RED" if verdict.red or verdict.broken else "green"
-                broken += word == "RED"
-            else:
-                word = "BROKEN" if verdict.broken else "red" if verdict.red else "SURVIVED"
-                survived += word == "SURVIVED"
-                broken += word == "BROKEN"
-            print(f"{word:8} {verdict.seconds:5.1f} s {verdict.statements:4} statements  {name}", flush=True)
-            if verdict.broken or (verdict.red and (wanted.verbose or mutant is None)):
-                print(f"    {verdict.broken or verdict.red}".replace("\n", "\n    "), flush=True)
+    counts: Counter[str] = Counter()
+    for version in sorted({mutant.version for mutant in mutants}, reverse=True):
+        here: list[Mutant | None] = [mutant for mutant in mutants if mutant.version == version]
+        with shared_server(Path(tempfile.mkdtemp()), version) as server:
+            for mutant, verdict in run_all([None] * (not wanted.unchecked) + here, server, wanted.jobs):
+                word = judged(mutant, verdict)
+                counts[word] += 1
+                name = f"(no mutant, PostgreSQL {version})" if mutant is None else mutant.rule
+                print(f"{word:8} {verdict.seconds:5.1f} s {verdict.statements:4} statements  {name}", flush=True)
+                if verdict.broken or (verdict.red and (wanted.verbose or mutant is None)):
+                    print(f"    {verdict.broken or verdict.red}".replace("\n", "\n    "), flush=True)
     seconds = time.monotonic() - started
-    print(f"{len(mutants)} mutants, {survived} survived, {broken} could not be run, in {seconds:.0f} s")
-    return 1 if survived or broken else 0
+    shown = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
+    print(f"{len(mutants)} mutants in {seconds:.0f} s: {shown}")
+    return 1 if counts["SURVIVED"] or counts["BROKEN"] else 0
+
+
+def judged(mutant: Mutant | None, verdict: Verdict) -> str:
+    """One word: what is written in capitals fails the run."""
+    if verdict.broken or (mutant is None and verdict.red):
+        return "BROKEN"
+    if mutant is None:
+        return "green"
+    return "red" if verdict.red else "wall" if mutant.second_wall else "SURVIVED"
 
 
 if __name__ == "__main__":

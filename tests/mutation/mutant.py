@@ -30,6 +30,10 @@ class Mutant:
     themes: str
     """Stems of the corpus files that notice, the quickest first; `stem/word` takes the constructs or scripts with
     that word only."""
+    version: int = 18
+    """Major version of the server on which it shows."""
+    second_wall: str = ""
+    """Why it may go unnoticed: what else holds the rule."""
 
     @property
     def module(self) -> str:

@@ -11,7 +11,7 @@
 
 Options in brackets follow the tag: [pg18] runs on PostgreSQL 18 only; [simple] not over the extended protocol;
 [ordered] the order of rows counts though the text does not order; [columns] rows are not compared; [once] only in the
-first applicable mode.
+first applicable mode; [ciphertext] the answer may show sealed bytes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pathlib import Path
 from tests.support.oracle import Case, Mode, Parameter
 from tests.support.statements import parametrized, shape_of
 
-OPTIONS = frozenset({"pg18", "simple", "ordered", "columns", "once"})
+OPTIONS = frozenset({"pg18", "simple", "ordered", "columns", "once", "ciphertext"})
 _TAG = re.compile(r"--! (same|refused|differs|error)\b *(?:([^\[]*?) *)?((?:\[\w+\] *)*)$")
 
 
@@ -75,6 +75,7 @@ class Entry:
             "columns" in self.options,
             "ordered" in self.options,
             modes,
+            "ciphertext" in self.options,
         )
 
 

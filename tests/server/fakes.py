@@ -31,7 +31,7 @@ class PlainSession:
 
     farewell = b"shut down"
 
-    def __init__(self, *, database: str, user: str, parameters: Mapping[str, str], scram: object = None) -> None:
+    def __init__(self, *, database: str, user: str, parameters: Mapping[str, str], **_: object) -> None:
         self.database, self.user, self.parameters = database, user, parameters
         self.wants_client = True
         self.closing = False
@@ -88,9 +88,7 @@ class Sessions:
         self.all: list[PlainSession] = []
         self.opened = asyncio.Event()
 
-    def __call__(
-        self, *, database: str, user: str, parameters: Mapping[str, str], scram: object = None
-    ) -> PlainSession:
+    def __call__(self, *, database: str, user: str, parameters: Mapping[str, str], **_: object) -> PlainSession:
         session = self._kind(database=database, user=user, parameters=parameters)
         self.all.append(session)
         self.opened.set()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.session.startup import Answer, Cancel, Event, Failed, NeedTls, Start, StartUp, is_direct_tls
+from proxy.session.startup import Answer, Cancel, Event, Failed, Lowered, NeedTls, Start, StartUp, is_direct_tls
 
 SSL = struct.pack("!ii", 8, 80877103)
 GSS = struct.pack("!ii", 8, 80877104)
@@ -67,11 +67,24 @@ def test_a_startup_message_names_user_database_and_parameters() -> None:
     assert event.packet == message
 
 
-def test_protocol_options_are_left_in_the_packet_for_the_server_to_negotiate() -> None:
-    message = packet(0x30009, b"user\0app\0_pq_.novelty\0on\0\0")
+@pytest.mark.parametrize("version", [0x30000, 0x30001, 0x30002])
+def test_a_version_that_is_spoken_goes_to_the_server_as_it_came(version: int) -> None:
+    message = startup_message(version, user="app")
     (event,) = StartUp(offer_tls=False).receive(message)
     assert isinstance(event, Start)
-    assert event.packet == message
+    assert (event.packet, event.lowered) == (message, None)
+
+
+@pytest.mark.parametrize(
+    ("version", "asked"), [(0x3270F, 0x30002), (0x30003, 0x30002), (0x30002, 0x30002), (0x30000, 0x30000)]
+)
+def test_the_server_is_asked_for_nothing_that_the_proxy_does_not_speak(version: int, asked: int) -> None:
+    """3.9999 is what libpq greases with: it must be negotiated, not refused. A newer server could speak 3.3."""
+    message = packet(version, b"user\0app\0_pq_.novelty\0on\0options\0-c a=b\0_pq_.other\0\0\0")
+    (event,) = StartUp(offer_tls=False).receive(message)
+    assert isinstance(event, Start)
+    assert event.packet == packet(asked, b"user\0app\0options\0-c a=b\0\0")
+    assert event.lowered == Lowered(asked, (b"_pq_.novelty", b"_pq_.other"))
     assert event.parameters["_pq_.novelty"] == "on"
 
 
@@ -80,6 +93,14 @@ def test_the_database_defaults_to_the_user(parameters: dict[str, str]) -> None:
     (event,) = StartUp(offer_tls=False).receive(startup_message(**parameters))
     assert isinstance(event, Start)
     assert event.database == "app"
+
+
+def test_a_user_and_a_database_may_be_called_replication() -> None:
+    (event,) = StartUp(offer_tls=False).receive(
+        startup_message(user="replication", database="replication", replication="true")
+    )
+    assert isinstance(event, Start)
+    assert (event.user, event.database, event.parameters["replication"]) == ("replication", "replication", "true")
 
 
 def test_of_a_name_given_twice_the_last_counts() -> None:
@@ -188,7 +209,7 @@ def test_where_tls_is_required_a_plain_start_is_refused_and_a_cancel_is_not() ->
         (
             packet(0x30000, b"user\0a\0replication\0database\0replication\0true\0\0"),
             "08P01",
-            "invalid startup packet layout: expected terminator as last byte",
+            "invalid startup packet: replication is given more than once",
         ),
         (packet(0x30000, b"user\0a\0\0\0"), "08P01", "invalid startup packet layout: expected terminator as last byte"),
         (startup_message(database="shop"), "28000", "no PostgreSQL user name specified in startup packet"),

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from proxy.config import Policy
 from proxy.session import Session, Shared
+from proxy.session.startup import Lowered
 from proxy.wire import messages
 from proxy.wire.messages import message
 from tests.session.playbook import (
@@ -96,14 +97,6 @@ def test_a_login_that_fails_ends_with_the_servers_words() -> None:
     session.server_data(failure)
     session.server_lost()
     assert session.take_to_client() == [failure]
-    assert session.closing
-
-
-@pytest.mark.parametrize("value", ["true", "database", "1", "on"])
-def test_replication_is_refused_where_columns_are_sealed(value: str) -> None:
-    session = begin(POLICY, replication=value)
-    session.server_data(STARTED)
-    assert error_fields(split(b"".join(session.take_to_client()), to_server=False)[-1])["C"] == "0A000"
     assert session.closing
 
 
@@ -363,7 +356,7 @@ def test_a_row_too_large_to_be_opened_fails_the_statement() -> None:
     talk = Talk(max_message=100_000).warm()
     talk.prepare()
     talk.client(bind(b"x", statement="s"), execute(), SYNC)
-    talk.server(BOUND, row(b"1", b"\\x" + b"e1" * 100_000), complete(), ready())
+    talk.server(BOUND, row(b"1", b"\\x" + b"e1" * 140_000), complete(), ready())
     assert kinds(talk.at_client()) == "2EZ"
 
 
@@ -375,3 +368,42 @@ def test_large_rows_without_sealed_values_are_streamed() -> None:
     assert b"".join(talk.session.take_to_client()) == large[:500_000]
     talk.server(large[500_000:], complete(), ready())
     assert b"".join(talk.session.take_to_client()) == large[500_000:] + complete() + ready()
+
+
+# -- protocol negotiation ----------------------------------------------------------------------------------------------
+
+LOWERED = Lowered(0x30002, (b"_pq_.novelty",))
+REQUEST = messages.build_authentication(0)
+
+
+@pytest.mark.parametrize(
+    ("lowered", "answers", "shown"),
+    [
+        (None, [REQUEST], [REQUEST]),
+        (LOWERED, [REQUEST], [messages.build_negotiation(0x30002, [b"_pq_.novelty"]), REQUEST]),
+        (
+            LOWERED,
+            [messages.build_negotiation(0x30000, []), REQUEST],
+            [messages.build_negotiation(0x30000, [b"_pq_.novelty"]), REQUEST],
+        ),
+        (
+            None,
+            [messages.build_negotiation(0x30000, [b"_pq_.other"]), REQUEST],
+            [messages.build_negotiation(0x30000, [b"_pq_.other"]), REQUEST],
+        ),
+        (LOWERED, [error("53300")], [error("53300")]),
+    ],
+)
+def test_the_client_is_told_once_what_proxy_and_server_do_not_speak(
+    lowered: Lowered | None, answers: list[bytes], shown: list[bytes]
+) -> None:
+    session = Session(Shared(POLICY, Sealers()), database="shop", user="app", parameters={}, lowered=lowered)
+    session.server_data(b"".join(answers))
+    assert split(b"".join(session.take_to_client()), to_server=False) == shown
+
+
+@pytest.mark.parametrize("body", [b"", bytes(4), b"\0\3\0\0\0\0\0\1", b"\0\3\0\0\xff\xff\xff\xff", bytes(8) + b"x"])
+def test_a_malformed_negotiation_ends_the_session(body: bytes) -> None:
+    session = Session(Shared(POLICY, Sealers()), database="shop", user="app", parameters={})
+    session.server_data(messages.message(b"v", body))
+    assert session.closing

@@ -242,7 +242,7 @@ def test_every_statement_class_of_the_grammar_has_a_rule() -> None:
         ("DEALLOCATE ALL", Effect.DEALLOCATE_ALL),
         ("CLOSE ALL", Effect.CLOSE_ALL),
         ("CREATE TABLE t (a int)", Effect.CATALOG),
-        ("CREATE TEMP TABLE t (a int)", Effect.CATALOG | Effect.SETTINGS),
+        ("CREATE TEMP TABLE t (a int)", Effect.CATALOG),
         ("DROP TABLE plain", Effect.CATALOG | Effect.SETTINGS),
         ("TRUNCATE plain", Effect.NONE),
         ("SELECT 1 INTO x", Effect.CATALOG | Effect.SETTINGS),

@@ -13,6 +13,7 @@ from pglast import parse_sql
 from proxy.config import Scheme
 from proxy.errors import Refused
 from proxy.pgtypes import BY_NAME, SqlType
+from proxy.sql import analyse as analyse_text
 from proxy.sql.arrays import array_elements
 from proxy.sql.catalog import SearchPath
 from proxy.sql.context import Context
@@ -20,8 +21,7 @@ from proxy.sql.conversions import BOOLEAN
 from proxy.sql.expressions import analyse_expression
 from proxy.sql.flow import Plain, Slot
 from proxy.sql.patterns import split_pattern
-from proxy.sql.plan import ServerParam, Use
-from proxy.sql.queries import analyse_query
+from proxy.sql.plan import Failure, ServerParam, Use
 from proxy.sql.scopes import scope_of_relation
 from tests.sql.query_catalog import CATALOG, POLICY, analyse, build, opened, relation, spell
 
@@ -313,7 +313,7 @@ def test_values_are_sealed_for_the_column_that_stores_them(statement: str, expec
         ("UPDATE customers SET phone = (SELECT mobile FROM contacts)", "whether it fits"),
         ("UPDATE customers SET balance = balance + 1", 'operator "+"'),
         ("UPDATE filtered SET email = 'a'", "cannot be written through the view"),
-        ("UPDATE customers SET email = v.e, name = v.e FROM (VALUES ('a')) v(e)", "also used"),
+        ("UPDATE customers SET email = v.e, name = v.e FROM (VALUES ('a')) v(e)", 'stored in plain column "name"'),
         ("INSERT INTO customers (notes) SELECT 'a' UNION SELECT 'a'", "grouped or sorted"),
         ("UPDATE raw SET secret = 'a'", "not sealed yet"),
         ("SELECT * FROM broken", "cannot be followed"),
@@ -340,11 +340,24 @@ def test_tables_with_sealed_columns_are_named_in_the_plan() -> None:
     assert context.tables == {relation("customers").oid, relation("people").oid}
 
 
-def test_a_schema_before_pg_catalog_may_hold_a_function_of_the_same_name() -> None:
-    text = "SELECT count(email) FROM customers"
-    context = Context(text, CATALOG, SearchPath(("public", "pg_catalog")), POLICY)
-    with pytest.raises(Refused, match='passed to function "count"'):
-        analyse_query(context, parse_sql(text)[0].stmt)
+@pytest.mark.parametrize(
+    ("shadowing", "path", "refused"),
+    [
+        ((), ("public", "pg_catalog"), False),
+        (("public",), ("public", "pg_catalog"), True),
+        (("public",), ("pg_catalog", "public"), False),
+        (("pg_temp_3",), ("pg_temp_3", "pg_catalog", "public"), True),
+    ],
+)
+def test_a_schema_before_pg_catalog_must_not_hold_operators_functions_or_types_of_the_same_names(
+    shadowing: tuple[str, ...], path: tuple[str, ...], refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CATALOG, "shadowing", frozenset(shadowing))
+    text = "SELECT count(email) FROM public.customers"
+    (found,) = analyse_text(text, catalog=CATALOG, path=SearchPath(path), policy=POLICY)
+    assert isinstance(found, Failure) is refused
+    if isinstance(found, Failure):
+        assert "is before pg_catalog on the search_path" in str(found.error)
 
 
 def test_a_lone_expression_is_analysed_over_one_table() -> None:

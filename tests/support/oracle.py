@@ -9,6 +9,7 @@ A `Verdict` is `same`, `refused` (0A000 with a hint, where PostgreSQL itself did
 from __future__ import annotations
 
 import enum
+import re
 import select
 from collections import Counter
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ FIRST_NORMAL_OID = 16384
 OID_ALIASES = frozenset({24, 2202, 2203, 2204, 2205, 2206, 3734, 3769, 4089, 4096})
 """regproc ... regnamespace: in binary they are OIDs, which mean nothing in the other database."""
 FEATURE_NOT_SUPPORTED = "0A000"
+SEALED = re.compile(rb"xe10[123][0-9a-f]{8}|\xe1[\x01-\x03]\0\0")
+"""Format byte, scheme, and a key id that is not large, or four bytes of hexadecimal."""
 
 
 class Mode(enum.StrEnum):
@@ -65,6 +68,8 @@ class Result:
     sqlstate: str | None = None
     message: str = ""
     hint: str = ""
+    position: int | None = None
+    """In characters of the statement, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +257,7 @@ class Wire:
                 sqlstate=_text(raw.error_field(pq.DiagnosticField.SQLSTATE)) or "no SQLSTATE",
                 message=_text(raw.error_field(pq.DiagnosticField.MESSAGE_PRIMARY)),
                 hint=_text(raw.error_field(pq.DiagnosticField.MESSAGE_HINT)),
+                position=int(_text(raw.error_field(pq.DiagnosticField.STATEMENT_POSITION)) or 0) or None,
             )
         columns = tuple(
             Column((raw.fname(i) or b"").decode(), self._type(raw.ftype(i)), raw.fmod(i), raw.fformat(i))
@@ -318,6 +324,8 @@ class Case:
     ordered: bool = False
     """Rows are compared in order although the statement's text does not show an order (FETCH)."""
     modes: frozenset[Mode] = field(default_factory=lambda: frozenset(Mode))
+    shows_ciphertext: bool = False
+    """Sealed bytes in the answer are known and harmless."""
 
     def applicable(self) -> tuple[Mode, ...]:
         """The modes in which this statement can be sent."""
@@ -369,10 +377,18 @@ def judge(plain: Answer, sealed: Answer, case: Case) -> Verdict:
     if len(plain.results) != len(sealed.results):
         return Verdict(Outcome.WRONG, f"expected {len(plain.results)} results, got {len(sealed.results)}")
     for number, (one, other) in enumerate(zip(plain.results, sealed.results, strict=True)):
+        if not case.shows_ciphertext and _ciphertext(other) > _ciphertext(one):
+            return Verdict(Outcome.WRONG, "the answer shows sealed bytes")
         ordered = case.ordered or case.shape.is_ordered(number)
         if difference := _difference(one, other, ordered, case.columns_only):
             return Verdict(Outcome.WRONG, difference)
     return Verdict(Outcome.SAME)
+
+
+def _ciphertext(result: Result) -> int:
+    """How many values look sealed, as hexadecimal text or as they are."""
+    values = (value for row in result.rows for value in row if value)
+    return sum(SEALED.search(value) is not None for value in values)
 
 
 def _difference(expected: Result, got: Result, ordered: bool, columns_only: bool) -> str:

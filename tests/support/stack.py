@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from proxy.config import Config, Keys, Listen, Upstream, load_policy
+from proxy.config import Auth, Config, Keys, Limits, Listen, Upstream, load_policy
 from proxy.crypto import FileProvider, Keyring, make_provider
 from proxy.ops.database import connect
 from proxy.ops.schema import install
@@ -107,7 +107,13 @@ def write_policy(directory: Path, dbname: str, tables: str) -> Path:
 
 @contextlib.contextmanager
 def running(
-    database: Database, tables: str, *, upstream: tuple[str, int] | None = None, listen: Listen | None = None
+    database: Database,
+    tables: str,
+    *,
+    upstream: tuple[str, int] | None = None,
+    listen: Listen | None = None,
+    limits: Limits | None = None,
+    auth: Auth | None = None,
 ) -> Iterator[Stack]:
     """A stack over `database` whose policy is `tables` (YAML of `schema.table:` entries), keys and schema installed.
     `upstream` puts another server behind the proxy than the one that holds `database`; `listen` is for TLS."""
@@ -128,6 +134,8 @@ def running(
             upstream=Upstream(host=str(directory), port=Tap.port, tls="disable"),
             keys=keys,
             columns=policy,
+            limits=limits or Limits(),
+            auth=auth or Auth(),
         )
         shared = Shared(load_policy(policy), keyring)
         proxy = Proxy(config, shared)

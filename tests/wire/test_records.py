@@ -39,3 +39,5 @@ def test_a_record_in_binary_is_read_and_written_alike() -> None:
             records.parse_binary(data[:size])
     with pytest.raises(InvalidValue):
         records.parse_binary(data + b"\0")
+    with pytest.raises(InvalidValue):
+        records.parse_binary(b"\xff\xff\xff\xff")

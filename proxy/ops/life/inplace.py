@@ -71,9 +71,7 @@ async def _convert(connection: Connection, plan: Plan, settings: Settings, keyri
         except asyncpg.PostgresError as error:
             raise CannotWork([f"what hangs on the column cannot be carried: {error}"]) from None
         await begin_job(connection, plan.operation, plan.targets, plan.terms)
-        await record_swap(
-            connection, plan.names, [s for constraint in dependents.constraints for s in constraint.validate()]
-        )
+        await record_swap(connection, plan, [s for constraint in dependents.constraints for s in constraint.validate()])
         outcome = Result(rows, 0.0, rows / max(filled - began, 1e-3), time.monotonic() - began)
 
     await in_turn(connection, settings, work)

@@ -1,5 +1,6 @@
 """sealwire.jobs: where each job stands. Names and positions only, so that a command may be killed at any moment and the
-next one goes on; what a job has done to a column stays recorded, which is what `verify` reads.
+next one goes on; what a job has done to a column stays recorded, which is what `verify` reads. From the swap on it says
+under which key and binding a column lies, which is what proxies read (session/guarding.py).
 
 The phases: `fill` (shadow and triggers are installed, values are being converted; nothing is lost by giving up),
 `finish` (the swap is committed; constraints are being validated), `done`.
@@ -17,6 +18,7 @@ from proxy.ops.life.target import Target
 
 if TYPE_CHECKING:
     from proxy.ops.database import Connection
+    from proxy.ops.life.plan import Plan
 
 _LOCK: Final = 0x5EA1
 """First key of the advisory locks; the second is the table's OID."""
@@ -38,9 +40,12 @@ CREATE TABLE IF NOT EXISTS sealwire.jobs (
     later        text[] NOT NULL DEFAULT '{}',
     filenode     oid,
     started      timestamptz NOT NULL DEFAULT pg_catalog.now(),
-    updated      timestamptz NOT NULL DEFAULT pg_catalog.now()
+    updated      timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    key_id       bigint,
+    binding      text
 )
 """
+_GRANT: Final = "GRANT SELECT ON sealwire.jobs TO PUBLIC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +71,14 @@ class Job:
 
 
 async def prepare_ledger(connection: Connection) -> None:
-    """Makes the table where it is missing."""
+    """Makes the table where it is missing, for everybody to read: the proxy does so over its clients' connections."""
     if await connection.fetchval("SELECT pg_catalog.to_regclass('sealwire.jobs')") is None:
-        await connection.execute(_TABLE)
+        await connection.execute(f"{_TABLE}; {_GRANT}")
+    elif not await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute"
+        " WHERE attrelid = 'sealwire.jobs'::regclass AND attname = 'binding')"
+    ):
+        await connection.execute(f"ALTER TABLE sealwire.jobs ADD key_id bigint, ADD binding text; {_GRANT}")
 
 
 async def read_jobs(connection: Connection) -> dict[str, Job]:
@@ -105,7 +115,7 @@ async def begin_job(connection: Connection, operation: str, targets: Sequence[Ta
             " VALUES ($1, $2, 'fill', $3, $4, $5::int8::oid, $6)"
             " ON CONFLICT (column_name) DO UPDATE SET operation = EXCLUDED.operation, phase = EXCLUDED.phase,"
             " columns = EXCLUDED.columns, terms = EXCLUDED.terms, table_oid = EXCLUDED.table_oid,"
-            " attnum = EXCLUDED.attnum, high_water = 0, later = '{}', filenode = NULL,"
+            " attnum = EXCLUDED.attnum, high_water = 0, later = '{}', filenode = NULL, key_id = NULL, binding = NULL,"
             " started = pg_catalog.now(), updated = pg_catalog.now()",
             target.column.name,
             operation,
@@ -125,8 +135,19 @@ async def set_high_water(connection: Connection, column: str, block: int) -> Non
     )
 
 
-async def record_swap(connection: Connection, columns: Sequence[str], later: Sequence[str]) -> None:
+async def record_swap(connection: Connection, plan: Plan, later: Sequence[str]) -> None:
     """Phase `finish`. `later` stays with the first column. Part of the transaction that swaps."""
+    columns = plan.names
+    for target, key in zip(plan.targets, plan.keys, strict=True):
+        await connection.execute(
+            "UPDATE sealwire.jobs SET key_id = $2, binding = $3, attnum = (SELECT a.attnum"
+            " FROM pg_catalog.pg_attribute a WHERE a.attrelid = table_oid AND a.attname = $4 AND NOT a.attisdropped)"
+            " WHERE column_name = $1",
+            target.column.name,
+            key,
+            target.column.binding,
+            target.column.column,
+        )
     await connection.execute(
         "UPDATE sealwire.jobs SET phase = 'finish', later = CASE WHEN column_name = $2 THEN $3::text[] ELSE '{}' END,"
         " filenode = pg_catalog.pg_relation_filenode(table_oid), updated = pg_catalog.now()"

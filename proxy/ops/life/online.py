@@ -295,7 +295,7 @@ async def _swap(
             if left:
                 raise _Again
         await _execute(connection, sql.swap(plan.operation, plan.targets, dependents, defaults))
-        await record_swap(connection, plan.names, sql.later(plan.targets, dependents, version))
+        await record_swap(connection, plan, sql.later(plan.targets, dependents, version))
         outcome = rows, time.monotonic() - began
 
     settings.report(Progress("swap", plan.names[0], 0, 0, 0))

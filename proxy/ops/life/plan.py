@@ -56,6 +56,8 @@ class Plan:
     targets: tuple[Target, ...]
     recipes: tuple[Recipe, ...]
     terms: tuple[str, ...]
+    keys: tuple[int | None, ...]
+    """Of each column: the key that its values lie under afterwards."""
     dependents: Dependents
     objections: tuple[str, ...]
     notes: tuple[str, ...]
@@ -141,6 +143,7 @@ async def make_plan(
         tuple(targets),
         recipes,
         terms,
+        tuple(recipe.key(keyring) for recipe in recipes),
         dependents,
         tuple(dict.fromkeys(objections)),
         tuple(notes),
@@ -160,8 +163,8 @@ def _terms(recipe: Recipe, keyring: Keyring) -> str:
     parts = [f"type {column.type}", f"search {column.search}", f"domain {column.domain}"]
     if column.max_length is not None:
         parts.append(f"max_length {column.max_length}")
-    if recipe.operation is not Operation.UNSEAL:
-        parts.append(f"key {keyring.sealing_key(column.domain)}")
+    if (key := recipe.key(keyring)) is not None:
+        parts.append(f"key {key}")
     if before != column:
         parts.append(f"from {before.type} {before.max_length or ''}".rstrip())
     return ", ".join(parts)

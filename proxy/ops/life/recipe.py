@@ -50,6 +50,16 @@ class Recipe:
     """How the stored values were sealed, where type or max_length changed; its scheme is not looked at: every value
     names its own."""
 
+    def key(self, keyring: Keyring) -> int | None:
+        """Id of the key that the values lie under afterwards; None: under none."""
+        match self.operation:
+            case Operation.SEAL:
+                return keyring.key_of(self.column)
+            case Operation.RESEAL:
+                return keyring.reseal_key(self.column)
+            case Operation.UNSEAL:
+                return None
+
 
 def keys_of(config: Config, columns: Iterable[SealedColumn]) -> Keys:
     """The key store of all `columns`. Raises ConfigError where they are of several keysets: one at a time then."""
@@ -77,7 +87,8 @@ def make_converter(recipe: Recipe, keyring: Keyring) -> Convert:
             opened, fit, send = make_opener(recipe.before, keyring), _fit(kind), binary_encoder(kind, _UTF8)
             return lambda value: send(fit(opened(value)))
         case Operation.RESEAL:
-            opened, fit, again = make_opener(recipe.before, keyring), _fit(kind), keyring.sealer(recipe.column).seal
+            opened, fit = make_opener(recipe.before, keyring), _fit(kind)
+            again = keyring.sealer(recipe.column, key_id=recipe.key(keyring)).seal
             final = _shape(kind, searchable=recipe.column.scheme is not Scheme.RANDOM) or bytes
             return lambda value: again(final(fit(opened(value))))
 

@@ -59,7 +59,7 @@ async def _rotate(
     pace: Pace,
 ) -> int:
     column = target.column
-    header = build_header(column.scheme, keyring.sealing_key(column.domain)).hex()
+    header = build_header(column.scheme, keyring.reseal_key(column)).hex()
     stale = f"substr({target.name}::bytea, 1, 6) <> '\\x{header}'::bytea"
     start = plan.jobs[column.name].high_water if plan.phase == "fill" else 0
 

@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from proxy.config import Config, Keys, Scheme, load_policy
+from proxy.config import Config, DatabasePolicy, Keys, Policy, Scheme, load_policy
 from proxy.crypto import Keyring
+from proxy.ops.catalog import read_columns
 from proxy.ops.database import DatabaseError, connect
 from proxy.ops.life.fill import Settings, prepare_session
 from proxy.ops.life.inplace import run_in_place
@@ -38,7 +39,8 @@ class Order:
 @asynccontextmanager
 async def _opened(config: Config, order: Order, dsn: str) -> AsyncIterator[tuple[Connection, Plan, Keyring, Keys]]:
     """A connection that holds the tables of the order, and the plan."""
-    policy = load_policy(config.columns, config.keysets).for_database(order.database)
+    whole = load_policy(config.columns, config.keysets)
+    policy = whole.for_database(order.database)
     columns = columns_of(policy, order.columns)
     keys = keys_of(config, columns)
     keyring = open_keyring(keys)
@@ -47,6 +49,7 @@ async def _opened(config: Config, order: Order, dsn: str) -> AsyncIterator[tuple
         actual = await connection.fetchval("SELECT pg_catalog.current_database()")
         if actual != order.database:
             raise DatabaseError(f"the connection string leads to database {actual}, not {order.database}")
+        await _require_whole_domains(connection, order, policy, keyring)
         plan = await make_plan(
             connection,
             order.operation,
@@ -87,7 +90,44 @@ async def run(config: Config, order: Order, settings: Settings) -> tuple[Plan, R
         if await _is_rotation(connection, plan):
             return plan, await run_rotation(connection, plan, settings, keys, keyring)
         job = run_in_place if order.in_place else run_online
-        return plan, await job(connection, plan, settings, keys, keyring, vacuum_full=order.vacuum_full)
+        result = await job(connection, plan, settings, keys, keyring, vacuum_full=order.vacuum_full)
+        if order.operation is Operation.RESEAL:
+            settle_keys(plan, load_policy(config.columns, config.keysets), keyring)
+        return plan, result
+
+
+def settle_keys(plan: Plan, policy: Policy, keyring: Keyring) -> None:
+    """Ends the rotation of the domains of `plan`, whose columns lie under the new key by now. A domain that may have
+    columns elsewhere, in another database or in any, goes on waiting: see `sealwire keys settle`."""
+    done = {target.column for target in plan.targets}
+    for domain in {target.column.domain for target in plan.targets if keyring.waits(target.column)}:
+        members = {
+            column for column in policy.columns if column.domain == domain and column.scheme is not Scheme.RANDOM
+        }
+        key = keyring.next_key(domain)
+        if key is not None and members <= done and all(column.database != "*" for column in members):
+            keyring.pin(domain, key)
+
+
+async def _require_whole_domains(
+    connection: Connection, order: Order, policy: DatabasePolicy, keyring: Keyring
+) -> None:
+    """Columns that are compared with each other go to another key together. Raises CannotWork."""
+    if order.operation is not Operation.RESEAL:
+        return
+    chosen = [policy.named(name) for name in order.columns]
+    moving = {(column.keyset, column.domain) for column in chosen if column is not None and keyring.waits(column)}
+    left = [
+        column
+        for table in policy.tables.values()
+        for column in table.values()
+        if (column.keyset, column.domain) in moving and column not in chosen and column.scheme is not Scheme.RANDOM
+    ]
+    facts = await read_columns(connection, left)
+    sealed = [name for name, its in facts.items() if its.is_sealed]
+    if sealed:
+        names, others = ", ".join(order.columns), ", ".join(sealed)
+        raise CannotWork([f"{names}: shares its key with {others}; name all of them, they are swapped together"])
 
 
 async def give_up(config: Config, order: Order, settings: Settings) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from proxy.config import SealedColumn
 from proxy.ops.catalog import quote_ident
+from proxy.sql.catalog import SHADOW_PREFIX
 
 if TYPE_CHECKING:
     import asyncpg
@@ -55,7 +56,7 @@ class Target:
     @property
     def shadow_name(self) -> str:
         """Of the column that takes this one's place."""
-        return f"sealwire_shadow_{self.attnum}"
+        return f"{SHADOW_PREFIX}{self.attnum}"
 
     @property
     def shadow(self) -> str:

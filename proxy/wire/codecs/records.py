@@ -57,6 +57,8 @@ def parse_binary(data: bytes) -> list[tuple[int, bytes | None]]:
     """(type OID, value) of each field. Raises InvalidValue."""
     try:
         (count,) = _INT.unpack_from(data)
+        if count < 0:
+            raise _malformed()
         fields: list[tuple[int, bytes | None]] = []
         at = _INT.size
         for _ in range(count):

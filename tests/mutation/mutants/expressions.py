@@ -17,49 +17,42 @@ EXPRESSIONS: Final[tuple[Mutant, ...]] = (
         _O,
         '    return names[-1] if len(names) == 1 or names[0] == "pg_catalog" else ".".join(names)',
         "    return names[-1]",
-        "naming",
-    ),
-    Mutant(
-        "only comparison operators take sealed values",
-        _O,
-        "    if left is not None and operator in OPERATORS:",
-        "    if left is not None:",
-        "equality order",
+        "edges_sessions/operator",
     ),
     Mutant(
         "nullif returns its first argument",
         _O,
         "    if isinstance(right, Sealed) and not isinstance(left, Sealed):",
         "    if False:",
-        "equality/case",
+        "edges/mixed",
     ),
     Mutant(
         "nullif converts its first argument",
         _O,
         "        if kind.family is not left.type.family:",
         "        if False:",
-        "order",
+        "edges/mixed",
     ),
     Mutant(
         "a row compares with a subquery's columns",
         _O,
         "        compare(ctx, operator, left, Row(tuple(columns)), position)\n        return Plain(BOOLEAN)\n    right = ",
         "        return Plain(BOOLEAN)\n    right = ",
-        "queries/in,",
+        "edges/rows",
     ),
     Mutant(
         "untyped parameters of IN take the common type",
         _O,
         "                leaf.source = common\n    compare_each",
         "                pass\n    compare_each",
-        "literals types",
+        "edges/parameters",
     ),
     Mutant(
         "a literal before IN is sealed once",
         _O,
         "    if isinstance(left, Open) and base is not None:",
         "    if False:",
-        "equality queries/in,",
+        "edges/corner",
     ),
     # Patterns.
     Mutant(
@@ -74,12 +67,12 @@ EXPRESSIONS: Final[tuple[Mutant, ...]] = (
         _O,
         "    if not is_open:\n        if column.scheme < Scheme.EQUALITY:",
         "    if not is_open:\n        if False:",
-        "equality",
+        "edges/carry",
     ),
     Mutant(
         "ILIKE is not LIKE",
         _O,
-        "    is_like = node.kind == enums.A_Expr_Kind.AEXPR_LIKE\n",
+        '    is_like = _operator(node) in ("~~", "!~~")\n',
         "    is_like = True\n",
         "order equality",
     ),
@@ -88,10 +81,10 @@ EXPRESSIONS: Final[tuple[Mutant, ...]] = (
         _O,
         "    joined = enums.BoolExprType.OR_EXPR if negated else enums.BoolExprType.AND_EXPR\n"
         "    ctx.replace(slot, ast.BoolExpr(boolop=joined, args=(low, high)))\n"
-        "    return Plain(BOOLEAN)\n\n\ndef _pattern_parameter",
+        "    return Plain(BOOLEAN)\n\n\ndef _patterns",
         "    joined = enums.BoolExprType.AND_EXPR\n"
         "    ctx.replace(slot, ast.BoolExpr(boolop=joined, args=(low, high)))\n"
-        "    return Plain(BOOLEAN)\n\n\ndef _pattern_parameter",
+        "    return Plain(BOOLEAN)\n\n\ndef _patterns",
         "order/patterns",
     ),
     Mutant(
@@ -133,7 +126,7 @@ EXPRESSIONS: Final[tuple[Mutant, ...]] = (
     Mutant(
         "no cast cuts or rounds a sealed value",
         _T,
-        "        or (target.typmod != -1 and target != flow.type)\n",
+        "        or not keeps(flow.type, target)\n",
         "",
         "order",
     ),
@@ -160,17 +153,38 @@ EXPRESSIONS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "greatest and least need order",
-        _T,
+        "sql/minmax.py",
         '    require(ctx, flow, Scheme.ORDER, f"compared by {name}", position)\n    return flow',
         "    return flow",
         "equality",
     ),
     Mutant(
+        "of equal values GREATEST shows the first",
+        "sql/minmax.py",
+        'wins + "=" * columns_first',
+        'wins + "=" * (not columns_first)',
+        "order/greatest applications",
+    ),
+    Mutant(
+        "GREATEST passes over a parameter that is NULL",
+        "sql/minmax.py",
+        "    if leaf.kind is not Kind.PARAM:\n        return test",
+        "    return test",
+        "order/greatest edges/parameters",
+    ),
+    Mutant(
+        "LIKE ANY needs one of its patterns",
+        _O,
+        "    joined = ast.BoolExpr(boolop=enums.BoolExprType.OR_EXPR if any_ else",
+        "    joined = ast.BoolExpr(boolop=enums.BoolExprType.AND_EXPR if any_ else",
+        "order/patterns",
+    ),
+    Mutant(
         "no collation sorts a sealed value",
         _T,
-        '    use_as_plain(ctx, flow, "given a collation", ctx.position(node.location), hint="leave out COLLATE")\n',
-        "",
-        "order",
+        "    if names[-1] in _BYTEWISE and names[:-1] in",
+        "    if names[:-1] in",
+        "edges_sessions/another_collation",
     ),
     Mutant(
         "a sealed array has no elements",
@@ -184,7 +198,7 @@ EXPRESSIONS: Final[tuple[Mutant, ...]] = (
         _T,
         '        if isinstance(step, ast.A_Indices):\n            children(ctx, step, scope, "used as a subscript")\n',
         "        pass\n",
-        "queries/aggregates",
+        "edges/corner",
     ),
     Mutant(
         "IN (SELECT ...) compares",
@@ -215,13 +229,6 @@ EXPRESSIONS: Final[tuple[Mutant, ...]] = (
         "queries/aggregates",
     ),
     # Functions, aggregates, windows.
-    Mutant(
-        "a function of an earlier schema is not PostgreSQL's own",
-        _F,
-        '        return names[0], next(searched, "pg_catalog") == "pg_catalog"',
-        "        return names[0], True",
-        "sessions/shadow",
-    ),
     Mutant(
         "count(DISTINCT x) needs equality",
         _F,
@@ -255,14 +262,14 @@ EXPRESSIONS: Final[tuple[Mutant, ...]] = (
         _F,
         '    wanted = Scheme.EQUALITY if call.name == "mode" else Scheme.ORDER',
         "    wanted = Scheme.EQUALITY",
-        "queries/aggregates equality order",
+        "edges/carry",
     ),
     Mutant(
         "mode needs equality",
         _F,
         '    wanted = Scheme.EQUALITY if call.name == "mode" else Scheme.ORDER',
         '    wanted = Scheme.RANDOM if call.name == "mode" else Scheme.ORDER',
-        "equality queries/aggregates",
+        "edges/carry",
     ),
     Mutant(
         "ORDER BY in an aggregate needs order",
@@ -290,7 +297,7 @@ EXPRESSIONS: Final[tuple[Mutant, ...]] = (
         _F,
         '        require(ctx, flow, Scheme.EQUALITY, "used in PARTITION BY", position)',
         "        pass",
-        "equality queries/window",
+        "edges/carry",
     ),
     Mutant(
         "ORDER BY in a window needs order",
@@ -311,13 +318,13 @@ EXPRESSIONS: Final[tuple[Mutant, ...]] = (
         _F,
         "    if sort.useOp and sort.useOp[-1].sval not in OPERATORS:",
         "    if False:",
-        "order",
+        "edges/spellings",
     ),
     Mutant(
         "VARIADIC spreads no sealed array",
         _F,
         "    if is_builtin and not node.func_variadic:",
         "    if is_builtin:",
-        "queries/aggregates",
+        "edges/rows",
     ),
 )

@@ -30,7 +30,7 @@ SCOPES: Final[tuple[Mutant, ...]] = (
     Mutant(
         "ORDER BY needs order",
         _S,
-        '        require(ctx, flow, Scheme.ORDER, "sorted", ctx.position(getattr(sort.node, "location", None)))',
+        '        require(ctx, flow, Scheme.ORDER, "sorted", position)',
         "        pass",
         "equality",
     ),
@@ -60,21 +60,21 @@ SCOPES: Final[tuple[Mutant, ...]] = (
         _S,
         "        flow = scope.column(name, position)\n        if flow is None:\n            found = [output",
         "        flow = None\n        if flow is None:\n            found = [output",
-        "queries/group",
+        "edges/mixed",
     ),
     Mutant(
         "DISTINCT needs equality",
         _S,
-        '                require(ctx, flow, Scheme.EQUALITY, "used with DISTINCT", None)',
+        '                require(ctx, flow, Scheme.EQUALITY, "used with DISTINCT", position)',
         "                pass",
         "equality",
     ),
     Mutant(
         "DISTINCT ON needs equality",
         _S,
-        '                require(ctx, flow, Scheme.EQUALITY, "used in DISTINCT ON", None)',
+        '                require(ctx, flow, Scheme.EQUALITY, "used in DISTINCT ON", position)',
         "                pass",
-        "queries/distinct",
+        "edges/carry",
     ),
     Mutant(
         "UNION needs equality",
@@ -88,12 +88,12 @@ SCOPES: Final[tuple[Mutant, ...]] = (
         _S,
         "        calls.window(ctx, definition, scope)",
         "        pass",
-        "queries/window equality",
+        "edges/carry",
     ),
     Mutant(
         "LIMIT takes plain values only",
         _S,
-        '            plain(ctx, Slot(statement, name), scope, "used in LIMIT or OFFSET")',
+        '            plain(ctx, Slot(statement, name), scope, "used in LIMIT or OFFSET", where)',
         "            pass",
         "order queries/limit",
     ),
@@ -102,21 +102,7 @@ SCOPES: Final[tuple[Mutant, ...]] = (
         _S,
         "            _widen(ctx, statement.larg, len(columns), len(left))",
         "            pass",
-        "queries/recursive",
-    ),
-    Mutant(
-        "the arms of a set operation are equally wide",
-        _S,
-        '    if len(left) != len(right):\n        raise refusals.syntax(f"each {name} query',
-        '    if len(left) != len(right):\n        return left\n        raise refusals.syntax(f"each {name} query',
-        "queries/set",
-    ),
-    Mutant(
-        "a target keeps the name that its text gave it",
-        _S,
-        "        if renames and column_name(target.val, ctx.subquery_names) != before:",
-        "        if False:",
-        "queries equality order",
+        "edges/with",
     ),
     # FROM.
     Mutant(
@@ -124,7 +110,7 @@ SCOPES: Final[tuple[Mutant, ...]] = (
         _FROM,
         "    if not node.schemaname and (cte := scope.cte(name)) is not None:",
         "    if not node.schemaname and (cte := scope.cte(name)) is not None and ctx.resolve(None, name) is None:",
-        "queries/ctes",
+        "edges/with",
     ),
     Mutant(
         "an alias renames columns by their place",
@@ -152,7 +138,7 @@ SCOPES: Final[tuple[Mutant, ...]] = (
         _FROM,
         "        kept = second if node.jointype == enums.JoinType.JOIN_RIGHT else first",
         "        kept = first",
-        "queries/using queries/outer",
+        "edges/mixed",
     ),
     Mutant(
         "USING in a FULL JOIN shows a computed value",
@@ -166,21 +152,21 @@ SCOPES: Final[tuple[Mutant, ...]] = (
         _FROM,
         '        condition(ctx, Slot(node, "quals"), level)',
         "        pass",
-        "queries/inner",
+        "edges/corner",
     ),
     Mutant(
         "functions in FROM take plain values only",
         _FROM,
         '        plain(ctx, Slot(node, "functions", index, 0), scope, "passed to a function in FROM")\n',
         "",
-        "queries/lateral",
+        "edges/corner edges/functions",
     ),
     Mutant(
         "XMLTABLE and JSON_TABLE take plain values only",
         _FROM,
         '    children(ctx, node, scope, "used in XMLTABLE or JSON_TABLE")\n',
         "",
-        "queries/lateral",
+        "edges/functions",
     ),
     Mutant(
         "merged columns stand once under *",
@@ -216,14 +202,14 @@ SCOPES: Final[tuple[Mutant, ...]] = (
         "sql/ctes.py",
         "                if name == part.sval and isinstance(flow, Sealed):",
         "                if False:",
-        "queries/recursive",
+        "edges/with",
     ),
     Mutant(
         "untyped literals of a closed query are text",
         "sql/flow.py",
         "        resolve_unknown(flow, TEXT)\n        return Open(flow.leaves, flow.type or TEXT",
         "        return Open(flow.leaves, flow.type",
-        "queries/derived queries/values queries/ctes",
+        "edges/twice",
     ),
     # Views.
     Mutant(
@@ -245,7 +231,7 @@ SCOPES: Final[tuple[Mutant, ...]] = (
         "sql/context.py",
         "        if self.view is None:\n            return self.catalog.resolve(schema, name, self.path)\n",
         "        return self.catalog.resolve(schema, name, self.path)\n",
-        "sessions",
+        "edges_sessions/view_under",
     ),
     # What a statement mentions.
     Mutant(
@@ -253,7 +239,7 @@ SCOPES: Final[tuple[Mutant, ...]] = (
         _V,
         "                    pending.append((child, _NO_NAMES if is_target else inner))",
         "                    pending.append((child, inner))",
-        "changes/ctes",
+        "edges/with",
     ),
     Mutant(
         "a WITH query is no mention of a table",
@@ -267,28 +253,28 @@ SCOPES: Final[tuple[Mutant, ...]] = (
         _V,
         "        pending.append((cte.ctequery, everyone if clause.recursive else seen))",
         "        pending.append((cte.ctequery, everyone))",
-        "queries/ctes changes/ctes",
+        "edges/with",
     ),
     Mutant(
         "row types are mentions",
         _V,
         "                    found.row_types.append((item, relation))",
         "                    pass",
-        "queries/whole naming",
+        "edges/rows edges_sessions/in_a",
     ),
     Mutant(
         "views over sealed tables carry sealed columns",
         _V,
         "            return any((other := self.catalog.by_oid.get(oid)) and self.carries(other) for oid in relation.depends)",
         "            return False",
-        "naming/views",
+        "edges_sessions/view_that_mixes",
     ),
     Mutant(
         "what runs text is not let near sealed tables",
         "sql/task.py",
         '            if not _RUN_TEXT.fullmatch(".".join(name)):\n                continue',
         "            continue",
-        "naming/never",
+        "edges/functions",
     ),
     # The catalog and the path.
     Mutant(

@@ -17,7 +17,7 @@ SESSION: Final[tuple[Mutant, ...]] = (
         _U,
         "    return replace(_explained(task, node), explains=bool(task.policy))",
         "    return _explained(task, node)",
-        "naming/explain sessions/prepare",
+        "edges_sessions/explain",
     ),
     Mutant(
         "EXPLAIN analyses its statement",
@@ -45,14 +45,14 @@ SESSION: Final[tuple[Mutant, ...]] = (
         "sql/execution.py",
         "        casts = (*casts, target)\n",
         "",
-        "sessions/prepare",
+        "edges_sessions/argument",
     ),
     Mutant(
         "CREATE TABLE AS EXECUTE takes nothing sealed",
         "sql/execution.py",
         "    if execute.use is ExecuteUse.TABLE and (prepared.params or prepared.results):",
         "    if False:",
-        "sessions/prepare",
+        "edges_sessions/table_made",
     ),
     Mutant(
         "what EXECUTE returns is opened",
@@ -73,7 +73,7 @@ SESSION: Final[tuple[Mutant, ...]] = (
         _U,
         "        is_binary=bool(options & _CURSOR_BINARY),",
         "        is_binary=False,",
-        "sessions/binary",
+        "edges_sessions/changes_of_the_path",
     ),
     Mutant(
         "a cursor WITH HOLD outlives its transaction",
@@ -82,34 +82,20 @@ SESSION: Final[tuple[Mutant, ...]] = (
         "        is_held=False,",
         "sessions/hold",
     ),
-    Mutant(
-        "MOVE returns no rows",
-        _U,
-        "    return task.forward(fetches=None if node.ismove else node.portalname)",
-        "    return task.forward(fetches=node.portalname)",
-        "sessions/declare sessions/scroll",
-    ),
-    Mutant(
-        "DEALLOCATE takes the name away",
-        "session/references.py",
-        "    elif plan.deallocates is not None:\n        found.append(c.statements.change(c.planner.encode(plan.deallocates), None, c.batch))",
-        "    elif plan.deallocates is not None:\n        pass",
-        "sessions/prepare",
-    ),
     # Rewriting.
     Mutant(
         "comments of a rewritten statement are dropped",
         "sql/splicing.py",
         '        changes += [(start, end, " ") for start, end in self._comments]\n',
         "",
-        "literals/syntaxes",
+        "edges/comments",
     ),
     Mutant(
         "comments inside a continued constant are no text",
         "sql/splicing.py",
         "                raise _Unclear\n        self._index",
         "                pass\n        self._index",
-        "literals/syntaxes",
+        "edges/comments",
     ),
     Mutant(
         "a rewritten text is proven by parsing it",
@@ -123,7 +109,8 @@ SESSION: Final[tuple[Mutant, ...]] = (
         "sql/rewrite.py",
         "    if text is None or not faithful:",
         "    if text is None:",
-        "literals queries changes schema",
+        "literals queries changes schema edges edges_sessions",
+        second_wall="pglast prints all that the corpus rewrites faithfully; what it does not, tests/sql/test_rewrite.py has",
     ),
     Mutant(
         "sealed literals keep their places",
@@ -142,8 +129,8 @@ SESSION: Final[tuple[Mutant, ...]] = (
     Mutant(
         "a sealed parameter has the application's type to the client",
         "session/rewriting.py",
-        "            types[param.client] = oid if param.sealing is None else param.sealing.client_type.oid",
-        "            types[param.client] = oid",
+        "param.absorbed or (oid if param.sealing is None else _seen(param, param.sealing))",
+        "param.absorbed or oid",
         "equality literals",
     ),
     Mutant(
@@ -151,7 +138,7 @@ SESSION: Final[tuple[Mutant, ...]] = (
         "session/rewriting.py",
         '    return "\\n;".join(piece.rstrip().rstrip(";") for piece in pieces)',
         '    return ";".join(piece.rstrip().rstrip(";") for piece in pieces)',
-        "naming/several",
+        "edges/comments",
     ),
     # Freshness.
     Mutant(
@@ -175,6 +162,7 @@ SESSION: Final[tuple[Mutant, ...]] = (
         "        if self._settings_changed:\n            self._facts_stale = True\n        if quiet",
         "        if quiet",
         "sessions/rollback sessions/local",
+        16,
     ),
     Mutant(
         "SET makes the settings stale",
@@ -193,23 +181,40 @@ SESSION: Final[tuple[Mutant, ...]] = (
     Mutant(
         "set_config is a SET",
         "sql/task.py",
-        '            if _name_of(call)[-1] == "set_config" and _may_matter(call):',
+        '            if name in self.catalog.volatile or (name == "set_config" and _may_matter(call)):',
         "            if False:",
-        "sessions/set_config",
+        "sessions/set_config edges_sessions/set_config",
+        16,
     ),
     Mutant(
         "DISCARD ALL resets the settings",
         _U,
         "        task.effects |= DDL_AND_PATH | Effect.DEALLOCATE_ALL | Effect.CLOSE_ALL",
         "        task.effects |= Effect.DEALLOCATE_ALL | Effect.CLOSE_ALL",
-        "sessions/empty",
+        "edges_sessions/discard",
+        16,
     ),
     Mutant(
-        "a temporary table is its session's own",
+        "a function may make and drop temporary tables",
         _P,
-        "                    private = self._catalog_changed or catalog.has_temporary",
-        "                    private = False",
-        "sessions/temporary",
+        "                        self._catalog_stale = True  # a function has made or dropped some",
+        "                        pass",
+        "edges_sessions/temporary_table",
+    ),
+    Mutant(
+        "a function may set the search_path",
+        "sql/task.py",
+        "            if name in self.catalog.volatile or (name ==",
+        "            if (name ==",
+        "edges_sessions/sets",
+        16,
+    ),
+    Mutant(
+        "what shadows pg_catalog is not trusted",
+        "sql/task.py",
+        "            if schema in self.catalog.shadowing:",
+        "            if False:",
+        "edges_sessions/before edges_sessions/name_of_a_type",
     ),
     Mutant(
         "a statement behind DDL waits until that has run",
@@ -217,13 +222,6 @@ SESSION: Final[tuple[Mutant, ...]] = (
         "            if changed and not independent:\n                return True",
         "            if False:\n                return True",
         "schema/query_string",
-    ),
-    Mutant(
-        "the first temporary table makes pg_temp",
-        "sql/ddl_create.py",
-        "        task.effects |= Effect.SETTINGS  # the first one makes pg_temp, which is on the path from then on",
-        "        pass",
-        "sessions/temporary",
     ),
     Mutant(
         "ParameterStatus of TimeZone is followed",
@@ -257,7 +255,7 @@ SESSION: Final[tuple[Mutant, ...]] = (
     Mutant(
         "sealed results are opened",
         "sql/queries.py",
-        "        return Opening(flow.column, flow.type, flow.origin)",
+        "        return Opening(flow.column, flow.type, flow.origin, is_mixed=bool(flow.carried))",
         "        return None",
         "equality",
     ),
@@ -276,11 +274,18 @@ SESSION: Final[tuple[Mutant, ...]] = (
         "queries",
     ),
     Mutant(
-        "a sealed value inside a record is not returned",
+        "sealed values inside a record are opened",
         "sql/queries.py",
-        "            if (opening := _opening(part)) is not None:\n                raise",
-        "            if False:\n                raise",
+        "        return Opening(first.column, first.type, fields=parts)",
+        "        return None",
         "queries/whole",
+    ),
+    Mutant(
+        "a backslash escapes where strings do not conform",
+        "sql/strings.py",
+        '        elif (string := token["string"]) is not None and "\\\\" in string:',
+        "        elif (string := None) is not None:",
+        "sessions/standard",
     ),
     # Values.
     Mutant(
@@ -301,7 +306,7 @@ SESSION: Final[tuple[Mutant, ...]] = (
         "a prefix has an upper bound",
         _V,
         "    return lambda value: sealer.prefix_bounds(value)[1]",
-        '    return lambda value: sealer.prefix_bounds(value)[1] + b"\\xff"',
+        "    return lambda value: sealer.prefix_bounds(value)[0]",
         "order/patterns",
     ),
     Mutant(
@@ -317,6 +322,7 @@ SESSION: Final[tuple[Mutant, ...]] = (
         "        case Family.NUMERIC if searchable:\n            return numeric.normalize(value)\n",
         "",
         "types/numeric types/special",
+        second_wall="proxy/crypto/canonical.py brings every searchable value into its one form again",
     ),
     Mutant(
         "numeric(p,s) is rounded to its scale",
@@ -331,5 +337,6 @@ SESSION: Final[tuple[Mutant, ...]] = (
         "            return texts.strip_padding(value)\n        case Family.NUMERIC if type_",
         "            return value\n        case Family.NUMERIC if type_",
         "types",
+        second_wall="proxy/crypto/canonical.py takes the padding away again",
     ),
 )

@@ -133,7 +133,7 @@ SELECT indexname FROM pg_indexes WHERE tablename = 'orders' ORDER BY 1;
 SELECT count(*) FROM pg_class WHERE relname = 'customers';
 --! same
 SELECT to_regclass('public.customers') IS NOT NULL, 'customers'::regclass::text;
---! differs a default is shown as the sealed literal that it is
+--! differs a default is shown as the sealed literal that it is [ciphertext]
 SELECT column_name, column_default FROM information_schema.columns WHERE table_name = 'customers' AND column_name = 'status';
 --! same
 SHOW search_path;

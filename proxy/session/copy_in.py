@@ -1,0 +1,39 @@
+"""COPY FROM STDIN: what the client sends while the server reads rows."""
+
+from __future__ import annotations
+
+from proxy.errors import ProtocolViolation, Refused
+from proxy.session.conversation import Conversation, Copy
+from proxy.session.refusals import too_large
+from proxy.wire import messages
+from proxy.wire.frames import HEADER, Frame, Head, Oversized
+from proxy.wire.replies import Kind
+
+
+def pass_copy_data(c: Conversation, kind: str, item: Frame | Head | Oversized) -> bool:
+    """The server is copying in. Sync and Flush would be ignored, so they are not sent: nothing must answer them."""
+    if kind in "SH":
+        return True
+    if kind not in "dcf":
+        raise ProtocolViolation(f"unexpected message type 0x{item.type:02X} during COPY from stdin")
+    if isinstance(item, Oversized):
+        c.fail_copy(too_large(f"a message of {item.size} bytes"))
+        return True
+    head = c.replies.head
+    transform = None if head is None else head[1].copy
+    try:
+        if transform is None or kind == "f":
+            c.to_server.append(item.raw)
+        elif sealed := transform.feed(item.raw[HEADER:]) if kind == "d" else transform.finish():
+            c.to_server.append(messages.message(b"d", sealed))
+        if transform is not None and kind == "c":
+            c.to_server.append(item.raw)
+    except Refused as error:
+        c.fail_copy(error)
+        return True
+    if kind != "d":
+        c.copy = Copy.PENDING
+        c.client.set_passing("d", passing=False)
+        if head is not None and head[0] is Kind.EXECUTE:
+            c.to_server.append(messages.FLUSH)  # the answer is waited for, and Sync waits with it
+    return True

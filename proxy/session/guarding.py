@@ -1,0 +1,268 @@
+"""Statements on columns that somebody is about to seal, unseal or reseal: no plan of yesterday meets the values of
+today, and no plaintext is on its way when a column becomes sealed.
+
+A column is *unsettled* while its entry says `pending: true`, or while its domain waits to be resealed under another
+key. `sealwire seal`, `unseal` and `reseal` swap such a column under ACCESS EXCLUSIVE, at a moment that nobody tells the
+proxy. So before a statement that names its table is sent, in the same transaction:
+
+    Parse     SELECT * FROM ONLY the_table      never executed; the analysis locks the table (ACCESS SHARE) until the
+    Describe                                    transaction ends, so no swap from here on; the answer shows its columns
+                                                as they are now, whatever the transaction's snapshot is
+    Execute   a query on the catalog            the same columns and files as the transaction's snapshot has them, and
+                                                from sealwire.jobs under which key and scheme the column lies
+
+- The columns are those of the plan: the statement goes, and is sealed under the key that the column lies under.
+- They are others: the catalog is read anew, the statement is analysed anew.
+- The transaction's own snapshot has others (REPEATABLE READ, begun before the swap): the rows that it would see are
+  those of before, without values in the new column. 40001.
+
+It costs a round trip per transaction and table, no privilege (Parse checks none), and nothing where nothing is
+unsettled. It holds no session state on the server, so a PgBouncer in transaction mode may stand in between.
+Sources: manual, "Explicit Locking"; parse analysis locks what it names (src/backend/parser/parse_relation.c).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from proxy.config import DatabasePolicy, Scheme, SealedColumn
+from proxy.errors import ProtocolViolation, Refused, SealwireError
+from proxy.sql.catalog import SEALED_SCHEMA, Catalog, Relation
+from proxy.sql.plan import Plan
+from proxy.wire import messages
+from proxy.wire.messages import Bind, Parse, Target
+from proxy.wire.replies import Kind
+
+if TYPE_CHECKING:
+    from proxy.session.values import Sealer, Sealers
+
+NAME: Final = b"sealwire.guard"
+LEDGER: Final = "jobs"
+"""Table of the schema `sealwire`, in which the commands record what a column lies under."""
+
+Keys = Mapping[tuple[str, str], int]
+"""(keyset, domain) -> the key that its values lie under, where that is not what the keyring says."""
+
+_STATE: Final = """
+SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
+  c.oid::pg_catalog.int8, pg_catalog.pg_relation_filenode(c.oid)::pg_catalog.int8, c.relfilenode::pg_catalog.int8,
+  (SELECT pg_catalog.json_object_agg(a.attname, a.attnum) FROM pg_catalog.pg_attribute a
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), $ledger$))::pg_catalog.text
+FROM pg_catalog.pg_class c WHERE c.oid IN ($tables$)
+"""
+_LEDGER: Final = """
+  (SELECT pg_catalog.json_object_agg(j.column_name, pg_catalog.json_build_array(j.attnum, j.key_id, j.binding))
+     FROM sealwire.jobs j WHERE j.table_oid = c.oid AND j.phase IN ('finish', 'done'))
+"""
+
+
+class Again(Exception):
+    """What is known of the catalog is not true any more: the message is to be dealt with from its beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A table, and those of its columns that may change their form at any moment."""
+
+    relation: Relation
+    columns: tuple[SealedColumn, ...]
+
+
+def unsettled_tables(catalog: Catalog, policy: DatabasePolicy, sealers: Sealers) -> dict[int, Unsettled]:
+    """OID -> table, for those of the policy that have unsettled columns. The commands take no other tables."""
+    found = {}
+    for (schema, table), columns in policy.tables.items():
+        relation = catalog.by_name.get((schema, table))
+        unsettled = tuple(column for column in columns.values() if column.pending or sealers.waits(column))
+        if relation is not None and relation.kind == "r" and unsettled:
+            found[relation.oid] = Unsettled(relation, unsettled)
+    return found
+
+
+class Guard:
+    """The questions about some tables, in the middle of a batch. The interface is that of `Injection`."""
+
+    own_sync: Final = False
+
+    def __init__(self, tables: Sequence[Unsettled], catalog: Catalog) -> None:
+        self.tables = tuple(tables)
+        self.finished = False
+        self.failed_by_server = False
+        self._catalog = catalog
+        self._described: list[dict[str, tuple[int, int]]] = []
+        self._state: list[list[Any]] = []
+        self._open = 4 * len(tables) + 6
+
+    def messages(self) -> list[tuple[Kind, bytes]]:
+        """What to send, in order; Flush is to follow."""
+        close = messages.build_close(Target(b"S", NAME))
+        sent: list[tuple[Kind, bytes]] = []
+        for table in self.tables:
+            sent += (
+                (Kind.CLOSE, close),
+                (Kind.PARSE, messages.build_parse(Parse(NAME, self._lock(table.relation), ()))),
+                (Kind.DESCRIBE_STATEMENT, messages.build_describe(Target(b"S", NAME))),
+                (Kind.CLOSE, close),
+            )
+        return [
+            *sent,
+            (Kind.CLOSE, close),
+            (Kind.PARSE, messages.build_parse(Parse(NAME, self._query(), ()))),
+            (Kind.BIND, messages.build_bind(Bind(NAME, NAME, (), [], ()))),
+            (Kind.EXECUTE, messages.build_execute(NAME)),
+            (Kind.CLOSE, messages.build_close(Target(b"P", NAME))),
+            (Kind.CLOSE, close),
+        ]
+
+    @staticmethod
+    def _lock(relation: Relation) -> bytes:
+        return f"SELECT * FROM ONLY {_quoted(relation.schema)}.{_quoted(relation.name)}".encode()  # noqa: S608
+
+    def _query(self) -> bytes:
+        ledger = self._catalog.by_name.get((SEALED_SCHEMA, LEDGER))
+        has_ledger = ledger is not None and "binding" in ledger.by_name
+        tables = ", ".join(str(table.relation.oid) for table in self.tables)
+        return _STATE.replace("$ledger$", _LEDGER if has_ledger else "NULL").replace("$tables$", tables).encode()
+
+    def answered(self, raw: bytes, *, ends: bool) -> None:
+        """An answer other than an error; `ends`: the last one of its message."""
+        if raw[:1] == b"T":
+            columns = messages.parse_row_description(raw)
+            self._described.append({c.name.decode(errors="replace"): (c.attribute, c.type) for c in columns})
+        elif raw[:1] == b"D":
+            (value,) = messages.parse_data_row(raw)
+            self._state = json.loads(value or b"[]")
+        if ends:
+            self._open -= 1
+            self.finished = self._open == 0
+
+    def failed(self, _raw: bytes) -> None:
+        """The server's ErrorResponse, which the client gets."""
+        self.finished = self.failed_by_server = True
+
+    def dropped(self) -> None:
+        """Skipped by the server, because something before it failed."""
+        self.finished = self.failed_by_server = True
+
+    def verdict(self, sealers: Sealers) -> dict[tuple[str, str], int] | None:
+        """Keys by domain, for the domains whose keys the ledger tells; None: the plan's catalog is not true any more.
+        Raises Refused: 40001, or what this proxy's files do not fit."""
+        if len(self._described) != len(self.tables):
+            raise ProtocolViolation("unexpected answer to a catalog query")
+        state = {row[0]: row for row in self._state}
+        keys: dict[tuple[str, str], int] = {}
+        is_true = True
+        for table, now in zip(self.tables, self._described, strict=True):
+            row = state.get(table.relation.oid)
+            if row is None:
+                return None
+            _, file, file_then, numbers_then, ledger = row
+            for column in table.columns:
+                number, kind = now.get(column.column, (None, None))
+                if file != file_then or number != numbers_then.get(column.column):
+                    raise snapshot_too_old(column)
+                known = table.relation.by_name.get(column.column)
+                if (None if known is None else known.number, None if known is None else known.base_oid) != (
+                    number,
+                    kind,
+                ):
+                    is_true = False
+                elif known is not None and self._catalog.is_sealed(known):
+                    self._note(column, number, ledger or {}, keys, sealers)
+            is_same = table.relation.filenode in (None, file) and now.keys() == table.relation.by_name.keys()
+            is_true = is_true and is_same
+        return keys if is_true else None
+
+    @staticmethod
+    def _note(
+        column: SealedColumn,
+        number: int | None,
+        ledger: Mapping[str, list[Any]],
+        keys: dict[tuple[str, str], int],
+        sealers: Sealers,
+    ) -> None:
+        attnum, key, binding = ledger.get(column.name, (None, None, None))
+        if attnum != number or key is None:
+            key = sealers.key_of(column)  # it was not touched since this keyring was loaded
+        elif binding != column.binding:
+            raise Refused(
+                f'column "{column.name}" is sealed with {binding}, but this proxy\'s policy says {column.binding}',
+                hint="put the policy that the column was resealed under in place and reload the proxy",
+            )
+        if column.scheme is Scheme.RANDOM:
+            return
+        if keys.setdefault((column.keyset, column.domain), key) != key:
+            raise Refused(
+                f'column "{column.name}" lies under another key than the other columns of its domain',
+                hint="reseal all columns of the domain in one command",
+            )
+        try:
+            sealers.sealer(column, key_id=key)
+        except SealwireError:
+            raise Refused(
+                f'column "{column.name}" is sealed under key {key}, which this proxy does not have',
+                hint="give it the keyring of now and reload it",
+            ) from None
+
+
+def snapshot_too_old(column: SealedColumn) -> Refused:
+    """What a transaction gets whose snapshot is older than the form that a column has by now."""
+    return Refused(
+        f'could not serialize access: column "{column.name}" was sealed, unsealed or resealed meanwhile',
+        hint="the transaction might succeed if retried",
+        sqlstate="40001",
+    )
+
+
+class Held:
+    """The tables that the transaction of now has locked by a Guard, and the keys that hold for it."""
+
+    def __init__(self) -> None:
+        self.tables: set[int] = set()
+        self.keys: dict[tuple[str, str], int] = {}
+        self.batch = -1
+        """The batch that was last seen to belong to the transaction."""
+
+    def release(self) -> None:
+        """The transaction ends, or a part of it may be rolled back."""
+        if self.tables:
+            self.tables, self.keys = set(), {}
+
+    def add(self, tables: Iterable[Unsettled], keys: Keys) -> None:
+        """Raises Refused where two columns of one domain lie under different keys."""
+        for domain, key in keys.items():
+            if self.keys.get(domain, key) != key:
+                raise Refused("columns of one domain lie under different keys", hint="reseal all of them")
+        self.tables.update(table.relation.oid for table in tables)
+        self.keys = {**self.keys, **keys}
+
+
+class SealersNow:
+    """The sealers, but that the keys of some domains are given: what they lie under in the transaction of now."""
+
+    def __init__(self, sealers: Sealers, keys: Keys) -> None:
+        self._sealers = sealers
+        self.keys = keys
+
+    def sealer(self, column: SealedColumn, *, key_id: int | None = None) -> Sealer:
+        wanted = self.keys.get((column.keyset, column.domain)) if key_id is None else key_id
+        return self._sealers.sealer(column, key_id=wanted)
+
+    def key_of(self, column: SealedColumn) -> int:
+        known = self.keys.get((column.keyset, column.domain))
+        return self._sealers.key_of(column) if known is None else known
+
+    def waits(self, column: SealedColumn) -> bool:
+        return self._sealers.waits(column)
+
+
+def named_tables(plan: Plan) -> frozenset[int]:
+    """OIDs of the tables with columns of the policy that a statement names."""
+    return plan.tables | plan.pending
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,1 @@
+"""Golden traces: what PostgreSQL answers, byte for byte, and what it answers through the proxy."""

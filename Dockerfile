@@ -3,9 +3,12 @@ FROM python:3.12-slim AS base
 RUN useradd --uid 10001 --create-home --shell /usr/sbin/nologin sealwire \
     && install --directory --owner sealwire --group sealwire --mode 0700 /var/lib/sealwire
 WORKDIR /opt/sealwire
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY proxy proxy
-RUN pip install --no-cache-dir --disable-pip-version-check .
+# The compiler and OpenSSL's headers make the native kernel and leave again; libcrypto stays, Python needs it too.
+RUN apt-get update -qq && apt-get install -qq -y --no-install-recommends gcc libc6-dev libssl-dev \
+    && SEALWIRE_KERNEL=native pip install --no-cache-dir --disable-pip-version-check . \
+    && apt-get purge -qq -y --auto-remove gcc libc6-dev libssl-dev && rm -rf /var/lib/apt/lists/*
 
 FROM base AS tests
 RUN pip install --no-cache-dir --disable-pip-version-check '.[dev]'

@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 
 COVERED := tests/wire tests/codecs tests/session tests/fuzz tests/server/test_startup.py
 
-.PHONY: demo test oracle clients fuzz coverage bench lint format clean
+.PHONY: demo test oracle mutation clients fuzz coverage bench native asan lint format clean
 
 demo: $(STAMP)
 	$(BIN)/sealwire demo $(ARGS)
@@ -17,6 +17,10 @@ test: $(STAMP)
 # Every statement of the corpora on a plain database and through the proxy on a sealed one: minutes, not seconds.
 oracle: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m oracle $(ARGS)
+
+# Every rule of the analysis broken on its own: each must turn the oracle red. See docs/testing.md.
+mutation: $(STAMP)
+	$(BIN)/python -m tests.mutation $(ARGS)
 
 # Programs in other languages, through the proxy: see docs/clients.md. What has no toolchain here is skipped.
 clients: $(STAMP)
@@ -36,6 +40,18 @@ coverage: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m bench $(ARGS)
 
+# The compiled kernel: needs a C compiler and OpenSSL's headers (Debian: gcc libssl-dev). Without it, Python does the work.
+native: $(STAMP)
+	$(BIN)/python hatch_build.py
+
+# The kernel's tests and fuzzers over a build with the address and undefined-behaviour sanitizers.
+asan: $(STAMP)
+	rm -rf build/asan && mkdir -p build/asan
+	$(BIN)/python hatch_build.py --sanitize --to build/asan
+	LD_PRELOAD=$$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
+	  SEALWIRE_TEST_NATIVE=$$(echo $(CURDIR)/build/asan/_native*.so) \
+	  $(BIN)/python -m pytest -q -p no:cacheprovider tests/kernel $(ARGS)
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -46,7 +62,7 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf proxy/kernel/*.so $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Sealwire needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'

@@ -18,7 +18,11 @@ from bench.harness import Bench, conditions
 ROWS: Final = {
     1: "bench.passthrough",
     2: "bench.sealed",
+    3: "bench.results",
+    4: "bench.copying",
     5: "bench.analysis",
+    6: "bench.memory",
+    7: "bench.workers",
 }
 """Number of a row -> the module whose `measure(bench)` measures it."""
 

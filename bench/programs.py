@@ -156,14 +156,19 @@ def pgbouncer(server: Postgres) -> Iterator[Endpoint | None]:
 
 
 @contextlib.contextmanager
-def sealwire(server: Postgres, policy: str = "", *, workers: int = 1, init: Sequence[str] = ()) -> Iterator[Endpoint]:
-    """`sealwire serve` with the given columns.yaml; `init`: the databases that get the schema sealwire."""
+def sealwire(
+    server: Postgres, policy: str = "", *, workers: int = 1, init: Sequence[str] = (), keys: Path | None = None
+) -> Iterator[Endpoint]:
+    """`sealwire serve` with the given columns.yaml; `init`: the databases that get the schema sealwire. `keys`: a
+    directory that several proxies share."""
     directory, port = Path(tempfile.mkdtemp(prefix="sealwire-bench-")), free_port()
-    config = directory / "sealwire.yaml"
+    config, place = directory / "sealwire.yaml", keys or directory
+    place.mkdir(exist_ok=True)
     config.write_text(
         f"listen: {{host: 127.0.0.1, port: {port}, tls: disable}}\n"
         f"upstream: {{host: 127.0.0.1, port: {server.endpoint.port}, tls: disable}}\n"
-        "keys: {keyring: keyring.json, provider: file, master_key: master.key}\ncolumns: columns.yaml\n"
+        f"keys: {{keyring: {place}/keyring.json, provider: file, master_key: {place}/master.key}}\n"
+        "columns: columns.yaml\n"
     )
     (directory / "columns.yaml").write_text(policy)
     command = [sys.executable, "-m", "proxy.cli"]
@@ -237,5 +242,5 @@ def peak(pid: int) -> int:
 
 
 def reset_peak(pid: int) -> None:
-    """Let `peak` begin anew."""
+    """Let `peak` begin anew, at what is resident now."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")

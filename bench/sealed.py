@@ -58,6 +58,8 @@ class Scripts:
     """pgbench -S with an e-mail instead of a number: the balance."""
     find: str
     """The whole row."""
+    page: str
+    """A page of 20 accounts."""
     change: str
     """pgbench's TPC-B-like transaction, less: the balance is added up by the application, which alone can read it."""
 
@@ -65,6 +67,10 @@ class Scripts:
 def _own_columns(email: str, note: str) -> Scripts:
     look = f"SELECT balance FROM accounts WHERE email = {email};\n"
     find = f"SELECT id, email, balance, note FROM accounts WHERE email = {email};\n"
+    page = (
+        r"\set id :email - 1000000000"
+        "\nSELECT id, email, balance, note FROM accounts WHERE id > :id ORDER BY id LIMIT 20;\n"
+    )
     change = (
         r"\set delta random(-5000, 5000)" + "\nBEGIN;\n"
         f"SELECT id, balance FROM accounts WHERE email = {email} \\gset\n"
@@ -72,7 +78,7 @@ def _own_columns(email: str, note: str) -> Scripts:
         f"UPDATE accounts SET balance = :balance WHERE email = {email};\n"
         f"INSERT INTO history (account, delta, note, at) VALUES (:id, :delta, {note}, CURRENT_TIMESTAMP);\nEND;\n"
     )
-    return Scripts(look, find, change)
+    return Scripts(look, find, page, change)
 
 
 def _pgcrypto(email: str, note: str, seal: Callable[[str], str], open_: Callable[[str], str], where: str) -> Scripts:
@@ -80,6 +86,11 @@ def _pgcrypto(email: str, note: str, seal: Callable[[str], str], open_: Callable
     find = (
         f"SELECT id, {open_('email')} AS email, {open_('balance')}::integer AS balance, {open_('note')} AS note"
         f" FROM accounts WHERE {where};\n"
+    )
+    page = (
+        r"\set id :email - 1000000000"
+        f"\nSELECT id, {open_('email')} AS email, {open_('balance')}::integer AS balance,"
+        f" {open_('note')} AS note FROM accounts WHERE id > :id ORDER BY id LIMIT 20;\n"
     )
     change = (
         r"\set delta random(-5000, 5000)" + "\nBEGIN;\n"
@@ -89,7 +100,7 @@ def _pgcrypto(email: str, note: str, seal: Callable[[str], str], open_: Callable
         f"INSERT INTO history (account, delta, note, at)"
         f" VALUES (:id, :delta, {seal(note)}, CURRENT_TIMESTAMP);\nEND;\n"
     )
-    return Scripts(look, find, change)
+    return Scripts(look, find, page, change)
 
 
 def _scripts(kind: str, protocol: str) -> Scripts:
@@ -148,8 +159,15 @@ def measure(bench: Bench) -> None:
                 )
             bench.compare(
                 ROW,
-                "read-heavy mix, 19 point selects to 1 such transaction, prepared",
+                "19 selects of one row to 1 such transaction, prepared",
                 {name: runs.contender(name, "prepared", find=19, change=1) for name in endpoints},
+                unit="transactions/s",
+                base=PLAIN,
+            )
+            bench.compare(
+                ROW,
+                "read-heavy mix: 12 selects of one row, 7 of a page of 20 rows, 1 such transaction, prepared",
+                {name: runs.contender(name, "prepared", find=12, page=7, change=1) for name in endpoints},
                 unit="transactions/s",
                 base=PLAIN,
                 targets={SEALED: (PGP, 5)},
@@ -191,17 +209,25 @@ def _filled(bench: Bench, server: Postgres, rows: int) -> Iterator[Endpoint]:
     if server.has_pgcrypto:
         _fill_pgcrypto(server, rows)
     with sealwire(server, POLICY, init=[SEALED]) as proxy:
-        with psycopg.connect(proxy.dsn(SEALED), autocommit=True) as connection:
-            connection.execute(_PLAIN_TABLES)
-            with connection.cursor().copy("COPY accounts (id, email, balance, note) FROM STDIN") as copy:
-                for start in range(1, rows + 1, 1000):
-                    lines = (
-                        f"{n}\t{n + FIRST - 1}\t0\tnote of {n}\n" for n in range(start, min(start + 1000, rows + 1))
-                    )
-                    copy.write("".join(lines))
-            connection.execute("CREATE UNIQUE INDEX ON accounts (email)")
-            connection.execute("ANALYZE")
+        fill_sealed(proxy.dsn(SEALED), rows)
         yield proxy
+
+
+def fill_sealed(dsn: str, rows: int) -> None:
+    """The tables, and as many accounts, through the proxy."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(_PLAIN_TABLES)
+        with connection.cursor().copy("COPY accounts (id, email, balance, note) FROM STDIN") as copy:
+            for start in range(1, rows + 1, 1000):
+                numbers = range(start, min(start + 1000, rows + 1))
+                copy.write("".join(f"{n}\t{n + FIRST - 1}\t0\tnote of {n}\n" for n in numbers))
+        connection.execute("CREATE UNIQUE INDEX ON accounts (email)")
+        connection.execute("ANALYZE")
+
+
+def look(first: int, last: int) -> str:
+    """The script of a point select in a prepared statement."""
+    return _NUMBER.format(first=first, last=last) + _scripts(SEALED, "prepared").look
 
 
 def _fill_pgcrypto(server: Postgres, rows: int) -> None:

@@ -17,11 +17,12 @@ ALLOWED = {
     "errors": set(),
     "pgtypes": {"errors"},
     "config": {"errors", "pgtypes"},
+    "kernel": {"errors"},
     "wire": BOTTOM,
     "sql": BOTTOM,
-    "crypto": BOTTOM,
-    "session": BOTTOM | {"wire", "sql", "crypto"},
-    "server": BOTTOM | {"wire", "sql", "crypto", "session"},
+    "crypto": BOTTOM | {"kernel"},
+    "session": BOTTOM | {"kernel", "wire", "sql", "crypto"},
+    "server": BOTTOM | {"kernel", "wire", "sql", "crypto", "session"},
     "ops": BOTTOM | {"wire", "sql", "crypto", "session"},
     "cli": BOTTOM | {"wire", "sql", "crypto", "session", "server", "ops"},
 }
@@ -29,6 +30,7 @@ ALLOWED = {
 
 ASYNCIO = {"server", "ops", "cli"}
 FORBIDDEN = {
+    "kernel": {"pglast", "asyncpg", "socket"},
     "crypto": {"pglast", "asyncpg", "socket"},
     "wire": {"pglast", "asyncpg", "socket", "cryptography"},
     "sql": {"asyncpg", "socket", "cryptography"},

@@ -1,19 +1,14 @@
-"""The order prefix: a type's values as n-bit numbers in the type's order, and those numbers as comparable digits.
+"""The order scheme's numbers: a type's values as n-bit numbers in the type's order.
 
-The digits are the construction of Chenette, Lewi, Weis and Wu, "Practical Order-Revealing Encryption with Limited
-Leakage" (FSE 2016, section 3), in its plain comparable form with 2-byte digits: two values that share their first i
-bits share their first i digits and the mask of the next one, so comparing bytes compares values. docs/value-format.md
-section 5 specifies every byte and says what this leaks.
+`proxy.kernel.OrderPrefix` makes comparable digits of them; docs/value-format.md section 5 specifies every byte of both
+and says what this leaks.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
-
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from proxy.config import SealedColumn
 from proxy.crypto.canonical import (
@@ -28,8 +23,6 @@ from proxy.errors import ConfigError, InvalidValue
 from proxy.pgtypes import Family, SqlType
 
 DIGIT_SIZE: Final = 2
-_MODULUS: Final = 0xFFFF
-_SEGMENT: Final = 64
 _UTF8_MAX: Final = 4
 _DAY_MICROSECONDS: Final = 86_400_000_000
 _SIGNED_BITS: Final = {
@@ -41,7 +34,6 @@ _SIGNED_BITS: Final = {
     Family.TIMESTAMPTZ: 64,
 }
 _FLOAT_BITS: Final = {Family.REAL: 32, Family.DOUBLE: 64}
-_ASCII_BITS: Final = bytes.maketrans(b"01", b"\x00\x01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,56 +167,3 @@ def _text(kind: SqlType, size: int) -> Numbering:
         return padded(canonical(plain)[:size])
 
     return Numbering(8 * size, exact, floor, size)
-
-
-class OrderPrefix:
-    """Numbers of `bits` bits -> 2 * `bits` bytes that compare as the numbers do, under one order key (32 bytes).
-
-    Digit i (from the most significant bit, 0-based) is (F_i mod 65535) + bit i. F_i is the first 64 bits of a CBC-MAC
-    with AES-256 over the i bits before it, cut into segments of 64: a whole segment is the block 2**64 + segment, the
-    j < 64 bits of the last one are the block 2**j + bits. No such message is a prefix of another, which is what makes
-    CBC-MAC a pseudorandom function (Petrank and Rackoff, "CBC MAC for Real-Time Data Sources", 2000). The chain values
-    of all segments are one CBC encryption, the last blocks of all messages one ECB encryption.
-    """
-
-    __slots__ = ("_bits", "_digits", "_ecb", "_heads", "_key", "_masks", "_segments", "_shifts", "bits")
-
-    def __init__(self, key: bytes, bits: int) -> None:
-        self.bits = bits
-        self._key = algorithms.AES256(key)
-        self._ecb = Cipher(self._key, modes.ECB())  # noqa: S305  # a PRF on single blocks, not a mode of encryption
-        self._segments = -(-bits // _SEGMENT)
-        last = bits - _SEGMENT * (self._segments - 1)
-        self._shifts = tuple(range(_SEGMENT, 0, -1)), tuple(range(last, 0, -1))
-        self._bits = f"0{bits}b"
-        self._heads = struct.Struct(">" + "8xQ" * bits)
-        self._masks = struct.Struct(">" + "Q8x" * bits)
-        self._digits = struct.Struct(f">{bits}H")
-
-    def of(self, number: int) -> bytes:
-        """The prefix of `number`, 0 <= number < 2**bits."""
-        whole, partial = self._shifts
-        if self._segments == 1:
-            marked = number | 1 << self.bits
-            blocks = self._heads.pack(*[marked >> shift for shift in partial])
-        else:
-            blocks = self._chained(number, whole, partial)
-        masks = self._masks.unpack(self._ecb.encryptor().update(blocks))
-        bits = format(number, self._bits).encode().translate(_ASCII_BITS)
-        return self._digits.pack(*[mask % _MODULUS + bit for mask, bit in zip(masks, bits, strict=True)])
-
-    def _chained(self, number: int, whole: tuple[int, ...], partial: tuple[int, ...]) -> bytes:
-        """The last blocks of all messages, for numbers of more than one segment."""
-        last = len(partial)
-        segments = (number >> last).to_bytes(8 * (self._segments - 1), "big")
-        values = struct.unpack(f">{self._segments - 1}Q", segments)
-        complete = struct.pack(">" + "QQ" * len(values), *[half for value in values for half in (1, value)])
-        states = Cipher(self._key, modes.CBC(bytes(16))).encryptor().update(complete)
-        heads = [head >> shift for head in (value | 1 << _SEGMENT for value in values) for shift in whole]
-        marked = number & (1 << last) - 1 | 1 << last
-        heads += [marked >> shift for shift in partial]
-        chain = [bytes(16 * _SEGMENT)]
-        chain += [states[at : at + 16] * _SEGMENT for at in range(0, len(states) - 16, 16)]
-        chain.append(states[-16:] * last)
-        mixed = int.from_bytes(self._heads.pack(*heads), "big") ^ int.from_bytes(b"".join(chain), "big")
-        return mixed.to_bytes(16 * self.bits, "big")

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
 import structlog
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from proxy.config import Scheme, SealedColumn
 from proxy.crypto.canonical import Canonical, canonical_form
 from proxy.crypto.format import HEADER_SIZE, associated_data, build_header, family_name, key_info, parse_header
-from proxy.crypto.order import DIGIT_SIZE, Numbering, OrderPrefix, numbering
+from proxy.crypto.order import DIGIT_SIZE, Numbering, numbering
 from proxy.errors import CannotOpen, ConfigError, Refused
+from proxy.kernel import Gcm, OrderPrefix, RandomKey, SearchKey
 from proxy.pgtypes import Family, SqlType
 
 NONCE_SIZE: Final = 12
@@ -30,10 +28,9 @@ MESSAGES_BEFORE_WARNING: Final = 2**31
 """Half of what SP 800-38D section 8.3 allows under one GCM key with random 96-bit nonces."""
 
 _ABOVE_EVERY_BODY: Final = b"\xff" * (TAG_SIZE + 1)
-_DOES_NOT_OPEN: Final = "does not open: altered, or moved from another column"
 _log = structlog.get_logger(__name__)
 
-K = TypeVar("K")
+K = TypeVar("K", bound=RandomKey | SearchKey)
 
 
 class Sealer(Protocol):
@@ -88,7 +85,7 @@ class GcmKey:
     __slots__ = ("_key_id", "_messages", "cipher")
 
     def __init__(self, data_key: bytes, key_id: int, domain: str) -> None:
-        self.cipher = AESGCM(derive(data_key, "seal", Scheme.RANDOM, domain, 32))
+        self.cipher = Gcm(derive(data_key, "seal", Scheme.RANDOM, domain, 32))
         self._key_id = key_id
         self._messages = 0
 
@@ -102,76 +99,74 @@ class GcmKey:
 class _ByKey(Generic[K]):
     """What a sealer has per key id; made when a key is first met."""
 
-    __slots__ = ("_keys", "_make", "_scheme", "header", "sealing")
+    __slots__ = ("_make", "_scheme", "by_header", "header", "sealing")
 
-    def __init__(self, scheme: Scheme, sealing_id: int, make: Callable[[int], K]) -> None:
+    def __init__(self, scheme: Scheme, sealing_id: int, make: Callable[[int, bytes], K]) -> None:
         self._scheme = scheme
         self._make = make
         self.header = build_header(scheme, sealing_id)
-        self.sealing = make(sealing_id)
-        self._keys = {self.header: self.sealing}
+        self.sealing = make(sealing_id, self.header)
+        self.by_header = {self.header: self.sealing}
 
     def of(self, sealed: bytes) -> K:
         """The key that the header of `sealed` names. Raises CannotOpen."""
         header = sealed[:HEADER_SIZE]
-        found = self._keys.get(header)
+        found = self.by_header.get(header)
         if found is None:
             scheme, key_id = parse_header(header)
             if scheme is not self._scheme:
                 raise CannotOpen("sealed with another scheme than its column has")
-            found = self._keys[header] = self._make(key_id)
+            found = self.by_header[header] = self._make(key_id, header)
         return found
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class _RandomKey:
-    key: GcmKey
-    associated: bytes
+class KernelSealer:
+    """What the three schemes' sealers tell of themselves to those who let the kernel do their work.
+
+    `keys`: header -> key, which grows as keys are met; `sealing`: the key that seals; `prefix`: an order column's.
+    """
+
+    __slots__ = ("keys", "prefix", "sealing")
+
+    def __init__(
+        self,
+        keys: dict[bytes, RandomKey] | dict[bytes, SearchKey],
+        sealing: RandomKey | SearchKey,
+        prefix: OrderPrefix | None = None,
+    ) -> None:
+        self.keys, self.sealing, self.prefix = keys, sealing, prefix
+
+    def count(self) -> None:
+        """A value is being sealed."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class _SearchKey:
-    siv: AESSIV
-    associated: bytes
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class _OrderKey:
-    siv: AESSIV
-    associated: bytes
-    prefix: OrderPrefix
-
-
-class RandomSealer:
+class RandomSealer(KernelSealer):
     """AES-256-GCM (SP 800-38D) with a random nonce: equal values look different."""
 
-    __slots__ = ("_domain", "_keys", "_nonce")
+    __slots__ = ("_domain", "_gcm", "_keys", "_nonce")
 
     def __init__(self, source: KeySource, domain: str, family: str) -> None:
-        def make(key_id: int) -> _RandomKey:
+        def make(key_id: int, header: bytes) -> RandomKey:
             data = associated_data(Scheme.RANDOM, key_id, domain, family)
-            return _RandomKey(source.gcm_key(key_id, domain), data)
+            return RandomKey(source.gcm_key(key_id, domain).cipher, header, data)
 
         self._domain = domain
-        self._keys = _ByKey(Scheme.RANDOM, source.sealing_key(domain), make)
+        sealing_id = source.sealing_key(domain)
+        self._gcm = source.gcm_key(sealing_id, domain)
+        self._keys = _ByKey(Scheme.RANDOM, sealing_id, make)
+        super().__init__(self._keys.by_header, self._keys.sealing)
         self._nonce: Callable[[], bytes] = lambda: os.urandom(NONCE_SIZE)
 
     def seal(self, plain: bytes) -> bytes:
-        keys = self._keys
-        used = keys.sealing
-        used.key.count(self._domain)
-        nonce = self._nonce()
-        return keys.header + nonce + used.key.cipher.encrypt(nonce, plain, used.associated)
+        self.count()
+        return self._keys.sealing.seal(plain, self._nonce())
+
+    def count(self) -> None:
+        """A value is being sealed."""
+        self._gcm.count(self._domain)
 
     def open(self, sealed: bytes) -> bytes:
-        if len(sealed) < HEADER_SIZE + NONCE_SIZE + TAG_SIZE:
-            raise CannotOpen("not a sealed value")
-        used = self._keys.of(sealed)
-        body = HEADER_SIZE + NONCE_SIZE
-        try:
-            return used.key.cipher.decrypt(sealed[HEADER_SIZE:body], sealed[body:], used.associated)
-        except InvalidTag:
-            raise CannotOpen(_DOES_NOT_OPEN) from None
+        return self._keys.of(sealed).open(sealed)
 
     def between(self, floor: bytes | None) -> bytes:
         raise Refused("a value sealed with search: none cannot be compared")
@@ -180,28 +175,25 @@ class RandomSealer:
         raise Refused("a value sealed with search: none cannot be compared")
 
 
-class EqualitySealer:
+class EqualitySealer(KernelSealer):
     """AES-256-SIV (RFC 5297), deterministic: equal values are equal bytes."""
 
     __slots__ = ("_canonical", "_keys")
 
     def __init__(self, source: KeySource, domain: str, family: str, canonical: Canonical) -> None:
-        def make(key_id: int) -> _SearchKey:
-            siv = AESSIV(derive(source.data_key(key_id), "seal", Scheme.EQUALITY, domain, 64))
-            return _SearchKey(siv, associated_data(Scheme.EQUALITY, key_id, domain, family))
+        def make(key_id: int, header: bytes) -> SearchKey:
+            key = derive(source.data_key(key_id), "seal", Scheme.EQUALITY, domain, 64)
+            return SearchKey(key, header, associated_data(Scheme.EQUALITY, key_id, domain, family), 0)
 
         self._canonical = canonical
         self._keys = _ByKey(Scheme.EQUALITY, source.sealing_key(domain), make)
+        super().__init__(self._keys.by_header, self._keys.sealing)
 
     def seal(self, plain: bytes) -> bytes:
-        used = self._keys.sealing
-        return self._keys.header + used.siv.encrypt(self._canonical(plain), [used.associated])
+        return self._keys.sealing.seal(self._canonical(plain), b"")
 
     def open(self, sealed: bytes) -> bytes:
-        if len(sealed) < HEADER_SIZE + TAG_SIZE:
-            raise CannotOpen("not a sealed value")
-        used = self._keys.of(sealed)
-        return _open_siv(used.siv, sealed[HEADER_SIZE:], [used.associated])
+        return self._keys.of(sealed).open(sealed)
 
     def between(self, floor: bytes | None) -> bytes:
         return self._keys.header  # shorter than any sealed value
@@ -210,35 +202,31 @@ class EqualitySealer:
         raise Refused("a value sealed with search: equality has no order")
 
 
-class OrderSealer:
+class OrderSealer(KernelSealer):
     """An order prefix, then AES-256-SIV whose associated data takes the prefix in: bytes compare as values do."""
 
-    __slots__ = ("_body", "_canonical", "_is_text", "_keys", "_numbering")
+    __slots__ = ("_canonical", "_is_text", "_keys", "_numbering", "_prefix")
 
     def __init__(self, source: KeySource, domain: str, kind: SqlType, numbers: Numbering) -> None:
-        def make(key_id: int) -> _OrderKey:
-            data_key = source.data_key(key_id)
-            siv = AESSIV(derive(data_key, "seal", Scheme.ORDER, domain, 64))
-            prefix = OrderPrefix(derive(data_key, "order", Scheme.ORDER, domain, 32), numbers.bits)
-            return _OrderKey(siv, associated_data(Scheme.ORDER, key_id, domain, family_name(kind)), prefix)
+        def make(key_id: int, header: bytes) -> SearchKey:
+            key = derive(source.data_key(key_id), "seal", Scheme.ORDER, domain, 64)
+            associated = associated_data(Scheme.ORDER, key_id, domain, family_name(kind))
+            return SearchKey(key, header, associated, DIGIT_SIZE * numbers.bits)
 
         self._canonical = canonical_form(kind)
         self._numbering = numbers
         self._is_text = kind.family is Family.TEXT
-        self._body = HEADER_SIZE + DIGIT_SIZE * numbers.bits
-        self._keys = _ByKey(Scheme.ORDER, source.sealing_key(domain), make)
+        sealing_id = source.sealing_key(domain)
+        self._prefix = OrderPrefix(derive(source.data_key(sealing_id), "order", Scheme.ORDER, domain, 32), numbers.bits)
+        self._keys = _ByKey(Scheme.ORDER, sealing_id, make)
+        super().__init__(self._keys.by_header, self._keys.sealing, self._prefix)
 
     def seal(self, plain: bytes) -> bytes:
-        used = self._keys.sealing
         plain = self._canonical(plain)
-        prefix = used.prefix.of(self._numbering.exact(plain))
-        return self._keys.header + prefix + used.siv.encrypt(plain, [used.associated, prefix])
+        return self._keys.sealing.seal(plain, self._prefix.of(self._numbering.exact(plain)))
 
     def open(self, sealed: bytes) -> bytes:
-        if len(sealed) < self._body + TAG_SIZE:
-            raise CannotOpen("not a sealed value")
-        used = self._keys.of(sealed)
-        return _open_siv(used.siv, sealed[self._body :], [used.associated, sealed[HEADER_SIZE : self._body]])
+        return self._keys.of(sealed).open(sealed)
 
     def between(self, floor: bytes | None) -> bytes:
         number = None if floor is None else self._numbering.floor(floor)
@@ -253,18 +241,11 @@ class OrderSealer:
             return nothing, nothing
         low = self._numbering.exact(prefix)
         high = low | (1 << 8 * (size - len(prefix))) - 1  # padded with 0xFF, which no UTF-8 contains
-        return self._keys.header + self._keys.sealing.prefix.of(low), self._above(high)
+        return self._keys.header + self._prefix.of(low), self._above(high)
 
     def _above(self, number: int) -> bytes:
         """Above the sealed value of `number`, unless its SIV is sixteen times 0xFF: a chance of 2**-128."""
-        return self._keys.header + self._keys.sealing.prefix.of(number) + _ABOVE_EVERY_BODY
-
-
-def _open_siv(siv: AESSIV, body: bytes, associated: list[bytes]) -> bytes:
-    try:
-        return siv.decrypt(body, associated)
-    except InvalidTag:
-        raise CannotOpen(_DOES_NOT_OPEN) from None
+        return self._keys.header + self._prefix.of(number) + _ABOVE_EVERY_BODY
 
 
 def make_sealer(source: KeySource, column: SealedColumn) -> Sealer:

@@ -18,6 +18,7 @@ from typing import Protocol
 import structlog
 import uvloop
 
+from proxy import kernel
 from proxy.config import Config
 from proxy.server import listener
 from proxy.server.edge import Edge
@@ -139,4 +140,8 @@ def _hear_parent(control: socket.socket, commands: asyncio.Queue[Command]) -> No
 
 def _announce(config: Config, sockets: list[socket.socket], workers: int, columns: int) -> None:
     port = config.listen.port if sockets[0].family == socket.AF_UNIX else sockets[0].getsockname()[1]
-    _log.info("listening", host=config.listen.host, port=port, workers=workers, sealed_columns=columns)
+    if kernel.MISSING is not None:
+        _log.info("no native kernel, values are sealed and opened in Python", reason=kernel.MISSING)
+    _log.info(
+        "listening", kernel=kernel.NAME, host=config.listen.host, port=port, workers=workers, sealed_columns=columns
+    )

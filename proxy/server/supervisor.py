@@ -15,7 +15,6 @@ import os
 import selectors
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from typing import Final
 
 import structlog
 
+from proxy.server import logs
 from proxy.server.logs import frames_of
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
@@ -177,8 +177,7 @@ class Supervisor:
 
     def _fork(self, failures: int) -> None:
         ours, theirs = socket.socketpair()
-        sys.stderr.flush()
-        sys.stdout.flush()
+        logs.flush()
         # A signal that arrives in the child before it has let go of the parent's wake-up socket would reach the parent.
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         pid = os.fork()
@@ -208,8 +207,7 @@ class Supervisor:
         except Exception as error:
             _log.error("internal error, worker ends", error=type(error).__name__, frames=frames_of(error))
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            logs.flush()
             os._exit(code)
 
     def _reap(self) -> None:

@@ -31,7 +31,7 @@ class CannotLookUp(SealwireError):
 def lookup_password(config: Config) -> str | None:
     """`auth.password`, or what `auth.password_file` holds. Raises ConfigError."""
     auth = config.auth
-    if auth.password_file is None:
+    if auth.mode != "scram" or auth.password_file is None:
         return auth.password
     try:
         if auth.password_file.stat().st_mode & 0o077:

@@ -36,6 +36,11 @@ class Authentication:
         self._asked = False
         self._chosen = False  # the client has named its SASL mechanism
 
+    @property
+    def backend_pid(self) -> int | None:
+        """The process id in BackendKeyData: the server's own, or what a pooler gives in its place."""
+        return None if self.backend_key is None else int.from_bytes(self.backend_key[:4])
+
     def client(self, item: Item) -> bytes | None:
         """The bytes to forward; None: too early, PostgreSQL would not read it before it has asked or is ready.
 

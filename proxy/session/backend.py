@@ -10,6 +10,7 @@ itself by then stays committed.
 
 from __future__ import annotations
 
+from proxy import kernel
 from proxy.errors import ProtocolViolation, Refused
 from proxy.pgtypes import BYTEA_OID, FIRST_NORMAL_OID, RECORD_OID
 from proxy.session import rewriting
@@ -20,11 +21,12 @@ from proxy.session.refusals import POISON_SQLSTATE, SYNTAX_ERROR, plan_changed, 
 from proxy.session.values import BYTEA_ARRAY_OID, Convert, opening_function, opens_elements
 from proxy.sql.plan import Plan
 from proxy.wire import messages
-from proxy.wire.frames import HEADER, Item, Oversized, Run
+from proxy.wire.frames import HEADER, Batch, Item, Oversized, Run
 from proxy.wire.messages import Column, spread_formats
 from proxy.wire.replies import Kind
 
 _ASYNCHRONOUS = frozenset(b"NSA")
+_DATA_ROW, _COPY_DATA = ord("D"), ord("d")
 _FAILED_TRANSACTION = b"25P02"
 _COPY_FAILED = b"57014"  # query_canceled, the answer to CopyFail
 # What a rewritten statement fails with where its tables are not what the catalog says: undefined table, column and
@@ -45,6 +47,7 @@ class Backend:
     def __init__(self, conversation: Conversation) -> None:
         self._c = conversation
         self._passing = False
+        self._gathered: int | None = None
         self._fail_block = False
 
     def handle(self, item: Item) -> None:
@@ -53,7 +56,9 @@ class Backend:
         if isinstance(item, Run):
             c.to_client.append(item)
             return
-        if isinstance(item, Oversized):
+        if isinstance(item, Batch):
+            self._batch(item.type, item.raw)
+        elif isinstance(item, Oversized):
             self._oversized(item)
         elif item.type in _ASYNCHRONOUS:
             self._asynchronous(item.type, item.raw)
@@ -64,17 +69,44 @@ class Backend:
         self.regulate()
 
     def regulate(self) -> None:
-        """Rows that nobody has to look into are forwarded in runs. To be called when questions have been asked."""
+        """Rows that nobody has to look into are forwarded in runs, and those with sealed columns are opened in batches.
+        To be called when questions have been asked."""
         c = self._c
         head = c.replies.head
-        passing = head is not None and head[0] is Kind.REPLICATION
+        passing, gathered = head is not None and head[0] is Kind.REPLICATION, None
         if head is not None and not c.muted and head[0] in (Kind.EXECUTE, Kind.QUERY):
             expectation = head[1]
             plan = expectation.plan
-            passing = plan is not None and plan.results is None and plan.copy is None and not plan.explains
+            if plan is not None and not plan.explains:
+                passing = plan.results is None and plan.copy is None
+                if expectation.injection is None and expectation.refusal is None and expectation.started:
+                    gathered = _DATA_ROW if plan.results is not None else _COPY_DATA if expectation.copy else None
         if passing is not self._passing:
             self._passing = passing
             c.server.set_passing("Dd", passing=passing)
+        if gathered != self._gathered:
+            self._gathered = gathered
+            c.server.gather(gathered)
+
+    def _batch(self, type_: int, raw: bytes) -> None:
+        """Messages of one type in a row, DataRow or CopyData. What the kernel leaves is answered one by one."""
+        c = self._c
+        at, end = 0, len(raw)
+        while at < end:
+            head = c.replies.head
+            if head is not None and not c.muted:
+                expectation = head[1]
+                opened = b""
+                if expectation.copy is not None:
+                    opened, at = expectation.copy.open_messages(raw, at)
+                elif expectation.openers is not None:
+                    opened, at = kernel.open_rows(raw, at, expectation.openers)
+                if opened:
+                    self._tell(expectation, opened)
+            if at < end:
+                size = 1 + int.from_bytes(raw[at + 1 : at + HEADER], "big")
+                self._answer(type_, raw[at : at + size])
+                at += size
 
     # -- any time ------------------------------------------------------------------------------------------------------
 

@@ -47,6 +47,10 @@ class Prepared:
     """Made by PREPARE: the plan of that, of which `text` is the statement."""
     links: tuple[Link, ...] = ()
     """An EXECUTE that Parse has made: what its arguments were sealed for."""
+    turn: int = 0
+    """The planner's when it was sent."""
+    sent: str = ""
+    """Made by Parse: the text that the server has."""
 
     @property
     def parameter_count(self) -> int:

@@ -15,11 +15,18 @@ from typing import Final
 from proxy.errors import ProtocolViolation, Refused
 from proxy.session import references, rewriting
 from proxy.session.conversation import Conversation, Copy, Expectation, Link, Portal, Prepared
-from proxy.session.injection import Injection
 from proxy.session.names import UNSETTLED
 from proxy.session.planner import Basis
 from proxy.session.plans import Analysis
-from proxy.session.refusals import POISON, as_refused, is_unknown_name, plan_changed, too_large
+from proxy.session.reading import Reader, ReadFailed
+from proxy.session.refusals import (
+    POISON,
+    as_refused,
+    is_unknown_name,
+    missing_statement,
+    plan_changed,
+    too_large,
+)
 from proxy.session.script import Script
 from proxy.sql import split
 from proxy.sql.plan import Effect, Failure, Plan, Statement
@@ -34,14 +41,6 @@ _INDEPENDENT_TAGS: Final = frozenset(
 _LATER_BATCH: Final = Effect.CATALOG | Effect.SETTINGS
 
 
-class _ReadFailed(Exception):
-    """The catalog could not be read; the server's ErrorResponse goes to the client."""
-
-    def __init__(self, raw: bytes) -> None:
-        super().__init__()
-        self.raw = raw
-
-
 class Frontend:
     """The client's direction of one session under a policy. `inherited`: it has had a life without one, so the server
     may know statements and portals that nobody has analysed."""
@@ -52,7 +51,7 @@ class Frontend:
     def __init__(self, conversation: Conversation, *, inherited: bool = False) -> None:
         self._c = conversation
         self._inherited = inherited
-        self._injection: Injection | None = None
+        self._reader = Reader(conversation, by_query=self.reads_by_query)
         self._reread = False  # the catalog was read anew on account of the message at hand
         self._script: Script | None = None
         self._flushed = -1  # the batch in front of a script that was asked to be answered
@@ -76,7 +75,7 @@ class Frontend:
     @property
     def at_rest(self) -> bool:
         """Nothing is under way."""
-        return self._script is None and self._injection is None
+        return self._script is None and self._reader.at_rest
 
     def handle(self, item: Item) -> bool:
         """Deal with one item. False: hold it. Raises ProtocolViolation."""
@@ -96,7 +95,8 @@ class Frontend:
         if c.copy is Copy.PENDING or not self.advance():
             return False
         if (c.replies.skipping or c.discarding) and kind != "S":
-            self._injection = None
+            if self._reader.dropped() and kind == "Q":
+                self._sync(messages.SYNC)  # the server would skip the Query, which for the client began the batch
             return True  # as the server does, or would do
         if kind in "dcf":
             return True  # the rest of a COPY that has failed; the server ignores it too
@@ -106,7 +106,7 @@ class Frontend:
             return self._head(item)
         try:
             handled = self._handlers[kind](item.raw)
-        except _ReadFailed as failed:
+        except ReadFailed as failed:
             self._unreadable(kind, failed.raw)
             handled = True
         except Refused as error:
@@ -114,6 +114,7 @@ class Frontend:
             handled = True
         if handled:
             self._reread = False
+            self._reader.settled()
         return handled
 
     def advance(self) -> bool:
@@ -123,11 +124,12 @@ class Frontend:
         if self._c.copy is Copy.NONE:
             try:
                 done = self._script.run()
-            except _ReadFailed as failed:
+            except ReadFailed as failed:
                 self._unreadable("Q", failed.raw)
                 done = True
             if done:
-                self._script = self._injection = None
+                self._script = None
+                self._reader.dropped()
         return self._script is None
 
     # -- refusing ------------------------------------------------------------------------------------------------------
@@ -169,7 +171,7 @@ class Frontend:
         try:
             portal, name = messages.bind_names(item.raw)
             prepared = self._current(name)
-        except (Refused, _ReadFailed, ProtocolViolation):
+        except (Refused, ReadFailed, ProtocolViolation):
             return True  # to be met again when the message is whole
         if prepared is None:
             return False
@@ -181,40 +183,12 @@ class Frontend:
 
     # -- analysis ------------------------------------------------------------------------------------------------------
 
-    def ready(self) -> bool:
-        """Whether an analysis may rest on what is known. False: something is being read. Raises _ReadFailed."""
-        c = self._c
-        if self._injection is not None:
-            if not self._injection.finished:
-                return False
-            injection, self._injection = self._injection, None
-            if injection.error is not None:
-                raise _ReadFailed(injection.error)
-            if injection.complete:
-                c.planner.take(injection.wanted, injection.values, injection.epoch)
-        wanted = c.planner.wanted()
-        if not wanted:
-            return True
-        if c.batch_empty:
-            if c.replies:
-                return False  # what comes before decides whether anything can be read
-            if c.status == b"E":
-                return True
-        self._injection = Injection(
-            wanted, epoch=c.planner.database.epoch, own_sync=c.batch_empty, as_query=self.reads_by_query
-        )
-        for kind, raw in self._injection.messages():
-            c.send(kind, raw, Expectation(injection=self._injection))
-        if not self._injection.own_sync:
-            c.to_server.append(messages.FLUSH)
-        return False
-
     def analyse(self, text: str, types: tuple[int, ...]) -> tuple[Analysis, bool] | None:
         """The analysis, and whether it rests on the catalog and the search_path. None: hold the message."""
         c = self._c
-        if self._injection is None and (free := c.planner.analyse_free(text, types)) is not None:
+        if self._reader.at_rest and (free := c.planner.analyse_free(text, types)) is not None:
             return free, False
-        if not self.ready():
+        if not self._reader.ready():
             return None
         if c.planner.wanted():
             return c.planner.analyse_blind(text, types), True
@@ -235,8 +209,7 @@ class Frontend:
         if prepared is None:
             if self._inherited:
                 raise plan_changed()
-            shown = f'prepared statement "{name.decode(errors="replace")}"' if name else "unnamed prepared statement"
-            raise Refused(f"{shown} does not exist", sqlstate="26000")
+            raise missing_statement(name)
         if prepared.links:
             whole = references.intact(c, prepared.links)
             if whole is None:
@@ -245,8 +218,11 @@ class Frontend:
                 raise plan_changed()
         if prepared.basis is None:
             return prepared
-        if not self.ready():
+        if not self._reader.ready():
             return None
+        changed = c.planner.pooled and prepared.turn != c.planner.turn
+        if changed and (not name or c.planner.is_foreign(name, prepared.sent)):
+            raise missing_statement(name)
         basis = c.planner.basis
         if not basis.same_as(prepared.basis) and not c.planner.wanted():
             found = c.planner.analyse(prepared.text, prepared.types)
@@ -280,7 +256,7 @@ class Frontend:
         if analysed is None:
             return False
         found = analysed[0]
-        if self.needs_script(found):
+        if self._reader.begun or self.needs_script(found):
             if not c.batch_empty and c.replies:
                 # Whether the server skips this Query must be known first: a script's Sync would end the skipping.
                 if self._flushed != c.batch:
@@ -378,15 +354,11 @@ class Frontend:
             if resolved is None:
                 return False
             plan, links = resolved.plan, resolved.links
-        piece = rewriting.splice(plan, c.settings, c.sealers)
-        types = parse.types if plan.params is None else rewriting.server_types(plan.params, parse.types)
-        if piece is not None or types != parse.types:
-            query = parse.query if piece is None else c.planner.encode(piece)
-            raw = messages.build_parse(messages.Parse(parse.statement, query, types))
+        own, sent = rewriting.parsed(parse, text, plan, c.settings, c.sealers, c.planner.encode)
         basis = c.planner.basis if depends else None
-        prepared = Prepared(text, parse.types, plan, basis, whole=whole, links=links)
+        prepared = Prepared(text, parse.types, plan, basis, whole=whole, links=links, turn=c.planner.turn, sent=sent)
         expectation = Expectation((plan,), [c.statements.change(parse.statement, prepared, c.batch)])
-        c.send(Kind.PARSE, raw, expectation)
+        c.send(Kind.PARSE, raw if own is None else own, expectation)
         return True
 
     def _bind(self, raw: bytes) -> bool:
@@ -469,7 +441,7 @@ class Frontend:
     def _close(self, raw: bytes) -> bool:
         c = self._c
         target = messages.parse_target(raw)
-        if c.batch_empty and c.status == b"I" and not self.ready():
+        if c.batch_empty and c.status == b"I" and not self._reader.ready():
             return False  # what is read before the batch begins does not become a part of its transaction
         names = c.statements if target.kind == b"S" else c.portals
         c.send(Kind.CLOSE, raw, Expectation(changes=[names.change(target.name, None, c.batch)]))

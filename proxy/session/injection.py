@@ -21,11 +21,21 @@ NAME: Final = b"sealwire.catalog"
 
 
 class Injection:
-    """One group of queries under way. `epoch` is the catalog's when they were asked for."""
+    """One group of queries under way. `epoch` is the catalog's when they were asked for; `names` are the prepared
+    statements that Wanted.STATEMENTS asks for."""
 
-    def __init__(self, wanted: tuple[Wanted, ...], *, epoch: int, own_sync: bool, as_query: bool = False) -> None:
+    def __init__(
+        self,
+        wanted: tuple[Wanted, ...],
+        *,
+        epoch: int,
+        own_sync: bool,
+        as_query: bool = False,
+        names: frozenset[bytes] = frozenset(),
+    ) -> None:
         self.wanted = wanted
         self.epoch = epoch
+        self._names = names
         self.own_sync = own_sync
         self.values: list[bytes] = []
         self.error: bytes | None = None
@@ -46,10 +56,11 @@ class Injection:
         close = messages.build_close(Target(b"S", NAME))
         sent: list[tuple[Kind, bytes]] = []
         for want in self.wanted:
+            values: list[bytes | None] = [_array(self._names)] if want is Wanted.STATEMENTS else []
             sent += (
                 (Kind.CLOSE, close),
                 (Kind.PARSE, messages.build_parse(Parse(NAME, want.value.encode("ascii"), ()))),
-                (Kind.BIND, messages.build_bind(Bind(NAME, NAME, (), [], ()))),
+                (Kind.BIND, messages.build_bind(Bind(NAME, NAME, (), values, ()))),
                 (Kind.EXECUTE, messages.build_execute(NAME)),
                 (Kind.CLOSE, messages.build_close(Target(b"P", NAME))),
                 (Kind.CLOSE, close),
@@ -78,3 +89,9 @@ class Injection:
     def dropped(self) -> None:
         """Skipped by the server, because something before it failed."""
         self.finished = not self.own_sync
+
+
+def _array(names: frozenset[bytes]) -> bytes | None:
+    """The text form of an array of names."""
+    quoted = (b'"' + name.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"' for name in names)
+    return b"{" + b",".join(quoted) + b"}"

@@ -68,6 +68,10 @@ class Names(Generic[V]):
         """The server has acknowledged it already."""
         self._known[name] = value
 
+    def named(self) -> frozenset[bytes]:
+        """All names that are known or asked for, the unnamed one excepted."""
+        return frozenset(filter(None, (*self._known, *(change.name for change in self._pending))))
+
     def retain(self, is_kept: Callable[[V], bool]) -> None:
         """The server has dropped every name but those that are kept; pending changes come after that."""
         if self._known:

@@ -8,7 +8,9 @@ has its own, and keeps its own while it holds temporary tables.
 from __future__ import annotations
 
 import enum
+import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -19,11 +21,13 @@ from proxy.session.shared import Database, Shared, Snapshot
 from proxy.sql.catalog import (
     CATALOG_QUERY,
     SESSION_QUERY,
+    STATEMENTS_QUERY,
     SYSTEM_QUERY,
     SearchPath,
     SessionFacts,
     load_catalog,
     load_session,
+    load_statements,
     load_system,
 )
 from proxy.sql.plan import Effect, Failure, Statement
@@ -38,6 +42,8 @@ class Wanted(enum.Enum):
     SYSTEM = SYSTEM_QUERY
     CATALOG = CATALOG_QUERY
     SESSION = SESSION_QUERY
+    STATEMENTS = STATEMENTS_QUERY
+    """Takes an array of names."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,10 +64,21 @@ _FREE: Final = re.compile(
 )
 
 
-class Planner:
-    """One session's part. `settings` shapes text values and follows the server's reports."""
+def is_free(text: str) -> bool:
+    """True for statements that may need no catalog."""
+    return _FREE.fullmatch(text) is not None
 
-    def __init__(self, shared: Shared, name: str) -> None:
+
+class Planner:
+    """One session's part. `settings` shapes text values and follows the server's reports. `backend_pid` is what
+    BackendKeyData gave.
+
+    Where the server process is another one than that, a pooler stands in between and may lend out another process
+    for every transaction: `pooled`. What belongs to a process (search_path, temporary tables, prepared statements) is
+    then known for one transaction only.
+    """
+
+    def __init__(self, shared: Shared, name: str, *, backend_pid: int | None = None) -> None:
         self.settings = Settings()
         self._shared = shared
         self._name = name
@@ -75,6 +92,11 @@ class Planner:
         self._catalog_changed = False  # by this transaction
         self._settings_changed = False
         self._standing: Basis | None = None
+        self._backend_pid = backend_pid
+        self.pooled = False
+        self.turn = 0
+        """Counts the moments at which the server process may have become another."""
+        self._there: Mapping[str, str] = {}  # prepared statements of that process, and the digests of their texts
 
     @property
     def database(self) -> Database:
@@ -106,6 +128,7 @@ class Planner:
         database, facts = self._shared.database(self._name), self._facts
         if (
             database is not self._database
+            or self.pooled
             or facts is None
             or self._facts_epoch != database.epoch
             or self._catalog_stale
@@ -145,7 +168,7 @@ class Planner:
                     self._shared.systems[self._version] = load_system(text)
                 case Wanted.CATALOG:
                     catalog = load_catalog(text, self._shared.systems[self._version])
-                    private = self._catalog_changed or bool(catalog.temporary)
+                    private = self._catalog_changed or catalog.has_temporary
                     self._own = self.database.take(catalog, epoch=epoch, publish=not private)
                     self._catalog_stale = False
                 case Wanted.SESSION:
@@ -158,6 +181,31 @@ class Planner:
                     self.settings = replace(
                         self.settings, bytea_output=facts.bytea_output, extra_float_digits=facts.extra_float_digits
                     )
+                    self._meet(facts)
+                case Wanted.STATEMENTS:
+                    self._there = load_statements(text)
+
+    def _meet(self, facts: SessionFacts) -> None:
+        self.pooled = self.pooled or facts.pid != self._backend_pid
+        if not self.pooled:
+            return
+        for name, value in facts.reported.items():
+            self.reported(name, value)
+        # Temporary tables of this process, whoever has made them, come before those that the catalog shows.
+        self._catalog_stale = self._catalog_stale or facts.path.temp is not None
+
+    def distrust(self) -> None:
+        """The server process may be another one from here on."""
+        self.turn += 1
+        self._there = {}
+        self._facts_stale = True
+        if self._own is not None and self._own.catalog.temporary:
+            self._own = None
+
+    def is_foreign(self, name: bytes, sent: str) -> bool:
+        """The server process has another statement of this name than the one whose text was `sent`."""
+        there = self._there.get(to_utf8(self.settings.client_encoding)(name).decode())
+        return there is not None and there != hashlib.sha256(sent.encode()).hexdigest()
 
     def sent(self, effects: Effect) -> None:
         """A statement with these effects goes to the server."""
@@ -178,6 +226,8 @@ class Planner:
             self._facts_stale = True
         if quiet:
             self._catalog_changed = self._settings_changed = False
+        if self.pooled:
+            self.distrust()
 
     def doubt(self) -> None:
         """The catalog does not know a name, or contradicts the server: read it anew."""
@@ -216,10 +266,12 @@ class Planner:
         basis = self.basis
         return basis.snapshot.plans.plan(text, types, basis.path)
 
-    def known(self, text: str, basis: Basis) -> Analysis | None:
+    def known(self, text: str, basis: Basis, types: tuple[int, ...] = ()) -> Analysis | None:
         """What `analyse_free` or `analyse` would give for a text that has been analysed before; None: find it there."""
         if not _FREE.fullmatch(text):
-            return basis.snapshot.plans.known(text, (), basis.path)
+            return basis.snapshot.plans.known(text, types, basis.path)
+        if types:
+            return None
         found = self.database.blank.plans.known(text, (), SearchPath())
         is_free = found and all(isinstance(one, Statement) and not one.plan.touches_sealed for one in found)
         return found if is_free else None

@@ -98,7 +98,7 @@ def changes(c: Conversation, plan: Plan, text: str, basis: Basis | None) -> list
     elif plan.closes is not None:
         found.append(c.portals.change(c.planner.encode(plan.closes), None, c.batch))
     if (made := plan.prepares) is not None:
-        prepared = Prepared(text, made.types, made.plan, basis, whole=plan)
+        prepared = Prepared(text, made.types, made.plan, basis, whole=plan, turn=c.planner.turn)
         found.append(c.statements.change(c.planner.encode(made.name), prepared, c.batch))
     if (cursor := plan.declares) is not None:
         portal = Portal(cursor.plan, is_held=cursor.is_held, is_binary=cursor.is_binary)

@@ -36,6 +36,12 @@ class PlanChanged(Refused):
     """A prepared statement no longer fits."""
 
 
+def missing_statement(name: bytes) -> Refused:
+    """What PostgreSQL says where nothing is prepared under a name; b"" for the unnamed statement."""
+    shown = f'prepared statement "{name.decode(errors="replace")}"' if name else "unnamed prepared statement"
+    return Refused(f"{shown} does not exist", sqlstate="26000")
+
+
 def client_text(text: str, client_encoding: str) -> bytes:
     """A message in the client's encoding; what that cannot express becomes a question mark."""
     try:

@@ -110,18 +110,19 @@ class ReplicationFrontend(Frontend):
                 c.send(Kind.REPLICATION, item.raw, Expectation())
                 return True
             if self._is_physical:
-                self.refuse("Q", Refused("cannot execute SQL commands in WAL sender for physical replication"))
+                message = "cannot execute SQL commands in WAL sender for physical replication"
+                self.refuse("Q", Refused(message, sqlstate="0A000"))
                 return True
         return super().handle(item)
 
     def _stream(self, kind: str, item: Item) -> bool:
-        if kind not in "dcf" or not isinstance(item, Frame):
+        """The end of the client's stream; its data passes unseen."""
+        if kind not in "cf" or not isinstance(item, Frame):
             raise ProtocolViolation(f'invalid standby message type "{kind}"')
         c = self._c
         c.to_server.append(item.raw)
-        if kind != "d":
-            c.copy = Copy.PENDING
-            c.client.set_passing("d", passing=False)
+        c.copy = Copy.PENDING
+        c.client.set_passing("d", passing=False)
         return True
 
     def _refuse_kind(self, kind: str) -> bool:

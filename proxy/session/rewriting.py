@@ -22,7 +22,7 @@ from proxy.session.values import (
 from proxy.sql.plan import TEXT, Effect, Plan, Sealing, ServerParam
 from proxy.wire.codecs import Settings
 from proxy.wire.frames import HEADER
-from proxy.wire.messages import Bind, spread_formats
+from proxy.wire.messages import Bind, Parse, build_parse, spread_formats
 
 AnyChange = Change[Prepared] | Change[Portal]
 _SET_CONFIG_OID: Final = 2078
@@ -60,6 +60,18 @@ def effects_of_call(raw: bytes, policy: DatabasePolicy) -> Effect:
     if policy.functions:
         raise Refused("FunctionCall cannot be used where columns.yaml declares functions", hint="call it in a SELECT")
     return Effect.CATALOG | Effect.SETTINGS
+
+
+def parsed(
+    parse: Parse, text: str, plan: Plan, settings: Settings, sealers: Sealers, encode: Callable[[str], bytes]
+) -> tuple[bytes | None, str]:
+    """The server's Parse, None where it is the client's own, and the text that the server gets. Raises Refused."""
+    piece = splice(plan, settings, sealers)
+    types = parse.types if plan.params is None else server_types(plan.params, parse.types)
+    if piece is None and types == parse.types:
+        return None, text
+    query = parse.query if piece is None else encode(piece)
+    return build_parse(Parse(parse.statement, query, types)), text if piece is None else piece
 
 
 def server_type(sealing: Sealing) -> int:
@@ -104,7 +116,7 @@ def seal_parameters(bind: Bind, prepared: Prepared, settings: Settings, sealers:
         if param.absorbed:
             server_formats.append(BINARY_FORMAT)
             values.append(None)
-        elif param.more:
+        elif param.is_joined:
             server_formats.append(BINARY_FORMAT)
             values.append(_joined(param, bind.values, formats, settings, sealers))
         elif function is None:
@@ -139,7 +151,7 @@ def parameter_functions(
 def _seen(param: ServerParam, sealing: Sealing) -> int:
     """OID of the type that the client sees: of ARRAY[$1, $2], that of an element."""
     kind = sealing.client_type
-    return kind.element.oid if param.more else kind.oid
+    return kind.element.oid if param.is_joined else kind.oid
 
 
 def _joined(
@@ -160,7 +172,7 @@ def _functions(
         return prepared.functions[1]
     made: list[Convert | None] = []
     for param in prepared.plan.params or ():
-        if param.sealing is None or param.more:
+        if param.sealing is None or param.is_joined:
             made.append(None)
             continue
         if formats[param.client] not in (0, 1):

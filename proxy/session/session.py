@@ -262,7 +262,7 @@ class Session:
 
     def _begin_policy(self, status: bytes, *, inherited: bool) -> None:
         self._transparent = None
-        planner = Planner(self._shared, self._database)
+        planner = Planner(self._shared, self._database, backend_pid=self._authentication.backend_pid)
         for name, value in self._authentication.parameters.items():
             planner.reported(name, value)
         conversation = Conversation(

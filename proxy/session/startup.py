@@ -41,6 +41,7 @@ _CANCEL_KEY_BYTES: Final = range(4, 257)  # 4 before protocol 3.2, up to 256 sin
 _EARLIEST_MAJOR = _LATEST_MAJOR = 3
 _LATEST: Final = 3 << 16 | 2
 _OPTION: Final = b"_pq_."
+_REPLICATION: Final = b"replication"
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +202,15 @@ class StartUp:
             message = f"unsupported frontend protocol {major}.{minor}: server supports 3.0 to 3.2"
             self._fail(events, "0A000", message, protocol=major)
             return
-        raw = _parameters(packet)
-        if raw is None:
+        pairs = _pairs(packet)
+        if pairs is None:
             message = "invalid startup packet layout: expected terminator as last byte"
             self._fail(events, "08P01", message)
+            return
+        raw = dict(pairs)  # of a name given twice the last counts
+        if sum(name == _REPLICATION for name, _ in pairs) > 1:
+            # The server keeps a part of each: after "database" and "true" it takes SQL, though the last says otherwise.
+            self._fail(events, "08P01", "invalid startup packet: replication is given more than once")
             return
         if not raw.get(b"user"):
             self._fail(events, "28000", "no PostgreSQL user name specified in startup packet")
@@ -271,19 +277,16 @@ def _spoken(packet: bytes, code: int, raw: Mapping[bytes, bytes]) -> tuple[bytes
     return struct.pack("!iI", 8 + len(kept), version) + kept, Lowered(version, options)
 
 
-def _parameters(packet: bytes) -> dict[bytes, bytes] | None:
-    """Name/value pairs of a StartupMessage; of a name given twice the last counts. None: not terminated as it must, or
-    `replication` stands twice, of which the server would keep a part of each."""
+def _pairs(packet: bytes) -> list[tuple[bytes, bytes]] | None:
+    """Name/value pairs of a StartupMessage, in order. None: not terminated as it must."""
     end = len(packet)
     at = 8
-    found: dict[bytes, bytes] = {}
+    found: list[tuple[bytes, bytes]] = []
     while at < end and packet[at] != 0:
         name_end = packet.find(b"\0", at)
         value_end = packet.find(b"\0", name_end + 1) if name_end >= 0 else -1
         if value_end < 0:
             return None
-        if packet[at:name_end] == b"replication" and b"replication" in found:
-            return None
-        found[packet[at:name_end]] = packet[name_end + 1 : value_end]
+        found.append((packet[at:name_end], packet[name_end + 1 : value_end]))
         at = value_end + 1
     return found if at == end - 1 else None

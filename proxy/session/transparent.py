@@ -13,6 +13,8 @@ CLIENT_PASSING: Final = "PBDECHd"
 SERVER_PASSING: Final = "123nsIcTtDCAdHV"
 CLIENT_SWIFT: Final = "PBDECHQSF"
 SERVER_SWIFT: Final = "123nsITtDCAZN"
+SWIFT_BYTES: Final = 4 * 1024
+"""A larger piece is likely to end within a message; then the look would be lost, and splitting it costs little more."""
 _ANSWERED: Final = frozenset(b"QSF")
 _UNANSWERED: Final = bytes(set(CLIENT_SWIFT.encode()) - _ANSWERED)
 _READY: Final = ord("Z")
@@ -36,8 +38,8 @@ class Transparent:
         self._streaming = 0  # bytes to come of a large Query or FunctionCall
         client.set_passing(CLIENT_PASSING, passing=True)
         server.set_passing(SERVER_PASSING, passing=True)
-        client.set_swift(CLIENT_SWIFT)
-        server.set_swift(SERVER_SWIFT)
+        client.set_swift(CLIENT_SWIFT, most=SWIFT_BYTES)
+        server.set_swift(SERVER_SWIFT, most=SWIFT_BYTES)
 
     def leave(self) -> None:
         """Messages are to be seen again: a policy has come."""

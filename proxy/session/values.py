@@ -10,9 +10,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Final, Protocol
 
+from proxy import kernel
 from proxy.config import Scheme, SealedColumn
+from proxy.crypto.schemes import KernelSealer
 from proxy.errors import CannotOpen, InvalidValue, Refused
 from proxy.pgtypes import BYTEA_OID, SqlType
+from proxy.session import forms
 from proxy.sql.patterns import bad_escape, ends_with_escape, split_pattern
 from proxy.sql.plan import Opening, Sealing, Use
 from proxy.wire import codecs
@@ -51,7 +54,7 @@ def sealing_function(sealing: Sealing, data_format: int, settings: Settings, sea
     if not sealing.is_array:
         decode = codecs.binary_decoder if data_format == BINARY_FORMAT else codecs.text_decoder
         read, seal = decode(source, settings), _seal_canonical(sealing, source, settings, sealers)
-        return lambda data: seal(read(data))
+        return _sealing_cell(sealing, data_format, settings, sealers, lambda data: seal(read(data)))
     seal = _seal_canonical(sealing, source.element, settings, sealers)
 
     def seal_elements(data: bytes) -> bytes:
@@ -59,6 +62,29 @@ def sealing_function(sealing: Sealing, data_format: int, settings: Settings, sea
         return codecs.join_array(BYTEA_OID, dimensions, [None if e is None else seal(e) for e in elements])
 
     return seal_elements
+
+
+def _sealing_cell(
+    sealing: Sealing, data_format: int, settings: Settings, sealers: Sealers, reference: Convert
+) -> Convert:
+    """The kernel's way to what `reference` does, where it has one."""
+    is_text = data_format == TEXT_FORMAT
+    form = forms.input_form(sealing, settings, is_text=is_text)
+    if form is None:
+        return reference
+    sealer = sealers.sealer(sealing.column)
+    if not isinstance(sealer, KernelSealer):
+        return reference
+    limit = sealing.column.type.length
+    return kernel.sealing(
+        sealer.sealing,
+        sealer.prefix,
+        form=form,
+        is_text=is_text,
+        limit=-1 if limit is None else limit,
+        count=sealer.count,
+        reference=reference,
+    )
 
 
 def joining_function(sealing: Sealing, formats: Sequence[int], settings: Settings, sealers: Sealers) -> Join:
@@ -264,7 +290,12 @@ def opening_function(opening: Opening, data_format: int, settings: Settings, sea
             raise corrupted(name) from None
         return encode(codecs.join_array(type_.facts.oid, dimensions, opened))
 
-    return open_elements if opens_elements(opening) else open_plain
+    if opens_elements(opening):
+        return open_elements
+    form = forms.output_form(type_, settings, is_text=not binary)
+    if form is None or not isinstance(sealer, KernelSealer):
+        return open_plain
+    return kernel.opener(sealer.keys, is_hex=not binary, form=form, reference=open_plain)
 
 
 def _record_function(

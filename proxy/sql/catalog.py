@@ -26,6 +26,8 @@ CARRYING_FUNCTIONS: Final = frozenset(
     "percentile_disc".split()
 )
 """PostgreSQL's functions that take sealed values."""
+BYTEWISE: Final = frozenset({"C", "POSIX", "default", "ucs_basic", "pg_c_utf8"})
+"""Collations that sort text as sealed values are sorted."""
 COMPARISONS: Final = ("=", "<>", "<", "<=", ">", ">=", "~~", "!~~")
 
 
@@ -33,8 +35,8 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"'{name}'" for name in sorted(names))
 
 
-# Schemas with operators, functions or types of the names that the analysis takes for those of pg_catalog. An operator
-# counts where it takes a type of pg_catalog or sealed values: citext's own `=` is for citext only.
+# Schemas with operators, functions, collations or types of the names that the analysis takes for those of pg_catalog.
+# An operator counts where it takes a type of pg_catalog or sealed values: citext's own `=` is for citext only.
 _SHADOWING: Final = f"""
   (SELECT pg_catalog.json_agg(n.nspname) FROM pg_catalog.pg_namespace n
     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND (
@@ -45,14 +47,16 @@ _SHADOWING: Final = f"""
           AND m.nspname IN ('pg_catalog', 'sealwire'))
       OR EXISTS (SELECT FROM pg_catalog.pg_proc p
         WHERE p.pronamespace = n.oid AND p.proname IN ({_listed(CARRYING_FUNCTIONS)}))
+      OR EXISTS (SELECT FROM pg_catalog.pg_collation c
+        WHERE c.collnamespace = n.oid AND c.collname IN ({_listed(BYTEWISE)}))
       OR EXISTS (SELECT FROM pg_catalog.pg_type t
         WHERE t.typnamespace = n.oid AND t.typname IN ({_listed(TYPE_NAMES)}))))"""  # noqa: S608  (constants)
-# Functions that may do anything when they are called: set the search_path, make a temporary table. The languages c and
-# internal (12 and 13 in pg_language.dat) have no reason to.
+# Functions that may do anything when they are called: set the search_path, make a temporary table, whatever volatility
+# they declare. The languages c and internal (12 and 13 in pg_language.dat) have no reason to.
 _VOLATILE: Final = """
   (SELECT pg_catalog.json_agg(DISTINCT p.proname) FROM pg_catalog.pg_proc p
     JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'sealwire') AND p.provolatile = 'v'
+    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'sealwire')
       AND p.prokind = 'f' AND p.prolang NOT IN (12, 13))"""
 _KINDS: Final = "('r', 'p', 'v', 'm', 'f', 'S', 'c')"
 
@@ -113,8 +117,20 @@ SELECT pg_catalog.json_build_object(
        FROM pg_catalog.pg_class c
       WHERE c.relnamespace = pg_catalog.pg_my_temp_schema() AND c.relkind IN {_KINDS}) END,
   'bytea_output', pg_catalog.current_setting('bytea_output'),
-  'extra_float_digits', pg_catalog.current_setting('extra_float_digits')::pg_catalog.int4)::pg_catalog.text
+  'extra_float_digits', pg_catalog.current_setting('extra_float_digits')::pg_catalog.int4,
+  'pid', pg_catalog.pg_backend_pid(),
+  'reported', pg_catalog.json_build_object(
+    'TimeZone', pg_catalog.current_setting('TimeZone'), 'DateStyle', pg_catalog.current_setting('DateStyle'),
+    'IntervalStyle', pg_catalog.current_setting('IntervalStyle'),
+    'standard_conforming_strings', pg_catalog.current_setting('standard_conforming_strings')))::pg_catalog.text
 """  # noqa: S608  (constants)
+
+# Name -> SHA-256 of the text, in UTF-8 and hexadecimal, of those prepared statements among $1 that the server has.
+STATEMENTS_QUERY: Final = """
+SELECT coalesce(pg_catalog.json_object_agg(p.name, pg_catalog.encode(
+         pg_catalog.sha256(pg_catalog.convert_to(p.statement, 'UTF8')), 'hex')), '{}')::pg_catalog.text
+FROM pg_catalog.pg_prepared_statements p WHERE p.name OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.text[])
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +153,10 @@ class SessionFacts:
     path: SearchPath
     bytea_output: str
     extra_float_digits: int
+    pid: int
+    """Of the server process that answered: not the one of BackendKeyData where a pooler stands in between."""
+    reported: Mapping[str, str]
+    """Settings that ParameterStatus reports, as this server process has them."""
     temporary: frozenset[tuple[int, str]] | None = None
     """(OID, name) of the session's temporary relations: a function may have made or dropped some. None: not told."""
 
@@ -230,8 +250,13 @@ class Catalog:
 
     @cached_property
     def temporary(self) -> frozenset[tuple[int, str]]:
-        """(OID, name) of the temporary relations: with some, the snapshot is one session's and must not be shared."""
+        """(OID, name) of the temporary relations."""
         return frozenset((relation.oid, relation.name) for relation in self if relation.is_temporary)
+
+    @property
+    def has_temporary(self) -> bool:
+        """True: the snapshot holds temporary relations, so it belongs to one session and must not be shared."""
+        return bool(self.temporary)
 
     def resolve(self, schema: str | None, name: str, path: SearchPath) -> Relation | None:
         """The relation that PostgreSQL finds under this name; None: it does not exist."""
@@ -310,11 +335,24 @@ def _relations(document: Mapping[str, Any]) -> dict[int, Relation]:
     return {row[0]: Relation(row) for row in document["relations"] or ()}
 
 
+def load_statements(text: str) -> Mapping[str, str]:
+    """STATEMENTS_QUERY's only value -> name -> SHA-256 of the statement."""
+    found: Mapping[str, str] = json.loads(text)
+    return found
+
+
 def load_session(text: str) -> SessionFacts:
     """SESSION_QUERY's only value -> SessionFacts."""
     facts = json.loads(text)
     path = SearchPath(tuple(facts["schemas"] or ()), facts["creation"], facts["temp"])
     temporary = frozenset((oid, name) for oid, name in facts["temporary"] or ()) if "temporary" in facts else None
     return SessionFacts(
-        facts["database"], facts["user"], path, facts["bytea_output"], facts["extra_float_digits"], temporary
+        facts["database"],
+        facts["user"],
+        path,
+        facts["bytea_output"],
+        facts["extra_float_digits"],
+        facts["pid"],
+        facts["reported"],
+        temporary,
     )

@@ -197,9 +197,9 @@ class Context:
                 number = numbers[key]
             elif server[leaf.number - 1] is None:
                 number = leaf.number
-                server[number - 1] = ServerParam(number - 1, leaf.sealing, more)
+                server[number - 1] = ServerParam(number - 1, leaf.sealing, more, leaf.is_joined or bool(more))
             else:
-                server.append(ServerParam(leaf.number - 1, leaf.sealing, more))
+                server.append(ServerParam(leaf.number - 1, leaf.sealing, more, leaf.is_joined or bool(more)))
                 number = len(server)
             numbers[key] = number
             if number != leaf.number:

@@ -14,7 +14,7 @@ from pglast import ast, enums
 from proxy.config import Scheme, SealedColumn
 from proxy.errors import Refused
 from proxy.pgtypes import BYTEA_OID, SqlType
-from proxy.sql.catalog import SEALED_SCHEMA, SEALED_TYPE, Attribute, Relation
+from proxy.sql.catalog import BYTEWISE, SEALED_SCHEMA, SEALED_TYPE, Attribute, Relation
 from proxy.sql.conversions import type_of_name
 from proxy.sql.expressions import analyse_expression
 from proxy.sql.flow import Row, Sealed, Slot
@@ -24,7 +24,6 @@ from proxy.sql.scopes import Scope, scope_of_relation
 from proxy.sql.survey import Tree, children_of
 from proxy.sql.task import Task, place
 
-BYTEWISE: Final = frozenset({"C", "POSIX", "default", "ucs_basic", "pg_c_utf8"})
 _C = enums.ConstrType
 _HARMLESS: Final = frozenset(
     {

@@ -7,8 +7,8 @@ from typing import Any, Final
 from pglast import ast
 
 from proxy.errors import Refused
-from proxy.sql.catalog import Relation
-from proxy.sql.ddl_columns import BYTEWISE, Table, column_names, require_equality, require_relation
+from proxy.sql.catalog import BYTEWISE, Relation
+from proxy.sql.ddl_columns import Table, column_names, require_equality, require_relation
 from proxy.sql.flow import Slot
 from proxy.sql.plan import Plan
 from proxy.sql.survey import Tree

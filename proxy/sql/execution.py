@@ -106,7 +106,7 @@ def _fill(
     piece = execute.head
     for at, param in enumerate(params):
         piece += ", " if at else ""
-        if param.more:
+        if param.is_joined:
             raise refuse_joined(param)
         argument, sealing = given[param.client], param.sealing
         if sealing is None:

@@ -105,6 +105,7 @@ class Leaf:
         "casts",
         "group",
         "is_cast",
+        "is_joined",
         "is_neutral",
         "is_plain",
         "kind",
@@ -160,6 +161,8 @@ class Leaf:
         """Type of the plain side it met, where known."""
         self.parts: tuple[Leaf, ...] = ()
         """Parameters whose values become part of this one's; their own places have left the tree."""
+        self.is_joined = False
+        """True: it has parts, or is the only element of an array."""
         self.absorbed = False
         """True for such a part."""
         self.literal: int | None = None

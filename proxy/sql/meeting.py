@@ -56,6 +56,8 @@ def use_as_plain(
     """The value goes where only plain values can go. `kind`: the type that an untyped parameter gets there."""
     if isinstance(flow, Plain | Opaque):
         return
+    if isinstance(flow, Open) and (sealed := next((leaf.sealing for leaf in flow.leaves if leaf.sealing), None)):
+        raise refusals.also_plain(sealed.column, position)
     flow = current(flow, position)
     if isinstance(flow, Sealed):
         raise (
@@ -106,7 +108,7 @@ def refuse_record(ctx: Context, flow: Row, position: int | None) -> None:
 def compare(ctx: Context, operator: str, left: Flow, right: Flow, position: int | None) -> None:
     """`left operator right`; PostgreSQL decides it on ciphertext."""
     if isinstance(left, Row) and isinstance(right, Row):
-        if not (left.is_record and right.is_record):
+        if not (left.is_record and right.is_record and len(left.fields) == len(right.fields)):
             refuse_record(ctx, left, position)
             refuse_record(ctx, right, position)
         if len(left.fields) != len(right.fields):
@@ -333,7 +335,11 @@ def assign(ctx: Context, flow: Flow, target: Flow, name: str, position: int | No
     elif isinstance(flow, Open) and not flow.is_array:
         if flow.type is not None and not ctx.is_stored and not assignable(flow.type, column.type):
             raise refusals.not_assignable(name, column.type, flow.type, position)
-        seal(ctx, flow, column, Use.ASSIGN, "stored", position)
+        # others may read the column too: what becomes of it is known at the end
+        is_carried = flow.is_shared and not flow.casts and column.type.family is not Family.CHAR
+        seal(ctx, flow, column, Use.CARRY if is_carried else Use.ASSIGN, "stored", position)
+        if is_carried:
+            used(current(flow, position), Uses.STORED, column)
     elif isinstance(flow, Open) and column.type.is_array and not ctx.is_stored:
         _store_array(ctx, flow, column, name, position)
     else:
@@ -353,14 +359,14 @@ def _store_array(ctx: Context, flow: Open, column: SealedColumn, name: str, posi
         if leaf.casts or leaf.is_plain or leaf.sealing is not None:
             raise refusals.meets_plain(column, "stored", position)
     sealing = Sealing(column, Use.ASSIGN, kind)
-    first = flow.leaves[0]
     if is_literal:
         for leaf in flow.leaves:
             leaf.sealing = sealing
         texts = [None if leaf.kind is Kind.NULL else leaf.text for leaf in flow.leaves]
         ctx.replace(flow.slot, ctx.seal_literal(array_literal(texts), sealing))
         return
-    first.sealing, first.slot = sealing, flow.slot
+    first = flow.leaves[0]
+    first.sealing, first.slot, first.is_joined = sealing, flow.slot, True
     first.parts = flow.leaves[1:]
     for leaf in first.parts:
         leaf.absorbed = True

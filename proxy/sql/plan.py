@@ -97,6 +97,8 @@ class ServerParam:
     more: tuple[int, ...] = ()
     """Further parameters of the client that the one sealed value is made of: the elements of an array, or the escape
     character of a pattern."""
+    is_joined: bool = False
+    """The sealed value is made of several, or of the one element of an array."""
     absorbed: int = 0
     """Not 0: the value goes into another parameter's, and the server gets NULL. OID of the type for the client."""
 

@@ -21,6 +21,7 @@ _STRINGS: Final = frozenset({"SCONST", "USCONST", "XCONST", "BCONST"})
 _NUMBERS: Final = frozenset({"ICONST", "FCONST"})
 _CONSTANTS: Final = frozenset({"SCONST", "USCONST", "TRUE_P", "FALSE_P", "NULL_P"}) | _NUMBERS
 _CONTINUED: Final = re.compile(r"'\s*--")
+_WHOLE: Final = re.compile("'[^']*+(?:''[^']*+)*+'")
 _MINUS, _OPEN, _CLOSE, _DOT = "ASCII_45", "ASCII_40", "ASCII_41", "ASCII_46"
 _PAIRS: Final = {_OPEN: _CLOSE, "ASCII_91": "ASCII_93"}
 
@@ -75,7 +76,11 @@ class _Source:
         self._comments = [(token.start, token.end + 1) for token in tokens if token.name in _COMMENTS]
         self._tokens = tokens = [token for token in tokens if token.name not in _COMMENTS]
         for token in tokens:
-            if token.name in _STRINGS and _CONTINUED.search(text, token.start + 1, token.end + 1):
+            if (
+                token.name in _STRINGS
+                and _CONTINUED.search(text, token.start, token.end + 1)
+                and not _WHOLE.fullmatch(text, token.start, token.end + 1)
+            ):
                 raise _Unclear
         self._index = {token.start: number for number, token in enumerate(tokens)}
         places = constant_places(text)

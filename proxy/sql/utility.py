@@ -136,7 +136,7 @@ def prepare(task: Task, node: Tree) -> Plan:
     params = task.context.finish()
     if params is not None:
         for param in params:
-            if param.more:
+            if param.is_joined:
                 raise refuse_joined(param)
         node.argtypes = tuple(_server_type(param, node.argtypes or ()) for param in params)
         task.context.edited = True

@@ -169,15 +169,34 @@ class CopyReader:
         self._text_field = re.compile(rb"(?:[^\\" + delimiter + rb"]|\\.|\\$)*+", re.DOTALL)
         self._csv_marks = re.compile(b"[\r\n" + quote + escape + b"]")
 
-    def feed(self, data: bytes) -> list[RawRow]:
-        """The rows that `data` completes. Raises InvalidValue 22P04, and 54000 for a row beyond `max_row`."""
+    @property
+    def between_rows(self) -> bytearray | None:
+        """What is held, where a row begins that looks like those before it and of which nothing has been looked at;
+        else None. Lines end with a line feed then."""
+        known = self._started and not self.done and not self._scanned and not self._in_quote
+        known = known and len(self._buffer) <= self._max_row
+        return self._buffer if known and (self._options.format == "binary" or self._eol == b"\n") else None
+
+    def push(self, data: bytes) -> None:
+        """Hold `data` without looking at it: for `between_rows`, `skip` and `feed`."""
+        self._buffer += data
+
+    def skip(self, size: int) -> None:
+        """The first `size` bytes of what is held were whole rows."""
+        del self._buffer[:size]
+
+    def feed(self, data: bytes, *, most: int | None = None) -> list[RawRow]:
+        """The rows that `data` completes, or the first `most` of them.
+
+        Raises InvalidValue 22P04, and 54000 for a row beyond `max_row`.
+        """
         if self.done:
             if self._options.format == "binary" and data:
                 raise _bad_format("received copy data after EOF marker")
             return []
         self._buffer += data
-        rows = self._binary_rows() if self._options.format == "binary" else self._lines(final=False)
-        if len(self._buffer) > self._max_row:
+        rows = self._binary_rows(most) if self._options.format == "binary" else self._lines(final=False, most=most)
+        if (most is None or not rows) and len(self._buffer) > self._max_row:
             raise InvalidValue(f"COPY row is longer than {self._max_row} bytes", sqlstate="54000")
         return rows
 
@@ -201,11 +220,11 @@ class CopyReader:
             rows.append(row)
         return rows
 
-    def _lines(self, *, final: bool) -> list[RawRow]:
+    def _lines(self, *, final: bool, most: int | None = None) -> list[RawRow]:
         rows: list[RawRow] = []
         start = 0
         find = self._find_text_end if self._options.format == "text" else self._find_csv_end
-        while True:
+        while most is None or len(rows) < most:
             end = find(start, final)
             if end is None:
                 break
@@ -319,14 +338,14 @@ class CopyReader:
                 raise _bad_format("unterminated CSV quoted field")
             position = end + 1
 
-    def _binary_rows(self) -> list[RawRow]:
+    def _binary_rows(self, most: int | None) -> list[RawRow]:
         position = 0
         if not self._started:
             position = self._binary_header()
             if position == 0:
                 return []
         rows: list[RawRow] = []
-        while (parsed := self._tuple(position)) is not None:
+        while (most is None or len(rows) < most) and (parsed := self._tuple(position)) is not None:
             row, position = parsed
             if row is None:
                 if position != len(self._buffer):

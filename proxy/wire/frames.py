@@ -7,6 +7,7 @@ whole, up to a bound, because somebody has to look into them.
 
     Run(bytes)          bytes to forward as they are: whole messages that pass, or a part of one
     Frame(type, raw)    one whole message, header included
+    Batch(type, raw)    one or more whole messages of a type that is *gathered*, which somebody looks into together
     Head(type, ...)     the beginning of a large message of a type in `heads`: pass_frame() lets it through, else it is
                         collected
     Oversized(type)     a message above the bound that would have to be collected; its bytes are skipped
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from functools import cache
 from typing import Final, NamedTuple
 
 from proxy.errors import ProtocolViolation
@@ -26,8 +28,6 @@ HEADER: Final = 5
 BIG: Final = 64 * 1024
 """Bytes above which a message of a type in `heads` is first shown by its head."""
 HEAD_BYTES: Final = 4 * 1024
-SWIFT_BYTES: Final = 4 * 1024
-"""Pieces of a stream up to this size are worth a look whether they can pass as they came: see `Splitter.swift`."""
 MAX_MESSAGE: Final = 64 * 1024 * 1024
 """Default bound for a message that has to be collected."""
 
@@ -91,6 +91,12 @@ class Frame(NamedTuple):
     raw: bytes
 
 
+class Batch(Frame):
+    """Whole messages of one type, one behind the other."""
+
+    __slots__ = ()
+
+
 class Head(NamedTuple):
     """The first bytes of a large message; `size` counts the whole of it with its header."""
 
@@ -111,6 +117,13 @@ Item = Run | Frame | Head | Oversized
 _LENGTH: Final = struct.Struct("!i")
 
 
+@cache
+def _table(lengths: tuple[tuple[str, tuple[int, int]], ...]) -> tuple[tuple[int, int] | None, ...]:
+    """By type; one for all connections."""
+    known = {ord(kind): bounds for kind, bounds in lengths}
+    return tuple(known.get(kind) for kind in range(256))
+
+
 class Splitter:
     """One direction of one connection.
 
@@ -119,12 +132,14 @@ class Splitter:
     """
 
     def __init__(self, lengths: Lengths, *, side: str, heads: str = "", max_message: int = MAX_MESSAGE) -> None:
-        self._lengths: list[tuple[int, int] | None] = [lengths.get(chr(kind)) for kind in range(256)]
+        self._lengths = _table(tuple(lengths.items()))
         self._side = side
         self._heads = frozenset(heads.encode())
         self._max = max_message
         self._passing = bytearray(256)
+        self._gathered = -1
         self._swift: list[tuple[int, int] | None] = [None] * 256
+        self._swift_bytes = 0
         self._seen: dict[int, tuple[struct.Struct, tuple[int, ...], bytes]] = {}
         self._buffer = b""
         self._at = 0
@@ -140,8 +155,13 @@ class Splitter:
         for kind in types.encode():
             self._passing[kind] = passing
 
-    def set_swift(self, types: str) -> None:
-        """The types that `swift` lets through."""
+    def gather(self, kind: int | None) -> None:
+        """Messages of this type come out as a Batch of those that are there; None: of no type."""
+        self._gathered = -1 if kind is None else kind
+
+    def set_swift(self, types: str, *, most: int = 0) -> None:
+        """The types that `swift` lets through, and the bytes of a piece up to which it is worth a look."""
+        self._swift_bytes = most
         self._swift = [bounds if chr(kind) in types else None for kind, bounds in enumerate(self._lengths)]
         self._seen = {}
 
@@ -149,7 +169,7 @@ class Splitter:
         """The types of the messages in `data`, in order, where it is whole messages of swift types and nothing is held
         in front of it: then it may be forwarded as it is, and is not to be fed. None: feed it."""
         end = len(data)
-        if end > SWIFT_BYTES or self._rest or self._pass_next or self._collected or self._at != len(self._buffer):
+        if end > self._swift_bytes or self._rest or self._pass_next or self._collected or self._at != len(self._buffer):
             return None
         # Clients repeat themselves: where all headers that a piece of this size once had are there again, nothing else
         # can be there.
@@ -225,7 +245,24 @@ class Splitter:
         if at > start:
             self._at = at
             return Run(buffer if start == 0 and at == end else buffer[start:at])
+        if at < end and buffer[at] == self._gathered and (batch := self._take_batch()) is not None:
+            return batch
         return self._next_seen()
+
+    def _take_batch(self) -> Batch | None:
+        """The whole messages of the gathered type that come next; None: there is none that could be collected."""
+        buffer, start, end, kind = self._buffer, self._at, len(self._buffer), self._gathered
+        low, high = self._lengths[kind] or (0, -1)
+        at = start
+        while end - at >= HEADER and buffer[at] == kind:
+            (length,) = _LENGTH.unpack_from(buffer, at + 1)
+            if not low <= length <= high or length >= self._max or 1 + length > end - at:
+                break
+            at += 1 + length
+        if at == start:
+            return None
+        self._at = at
+        return Batch(kind, buffer[start:at])
 
     def _take_rest(self) -> Run | None:
         """The next piece of the message in progress; None when it is skipped or nothing is there."""

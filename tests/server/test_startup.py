@@ -95,6 +95,14 @@ def test_the_database_defaults_to_the_user(parameters: dict[str, str]) -> None:
     assert event.database == "app"
 
 
+def test_a_user_and_a_database_may_be_called_replication() -> None:
+    (event,) = StartUp(offer_tls=False).receive(
+        startup_message(user="replication", database="replication", replication="true")
+    )
+    assert isinstance(event, Start)
+    assert (event.user, event.database, event.parameters["replication"]) == ("replication", "replication", "true")
+
+
 def test_of_a_name_given_twice_the_last_counts() -> None:
     (event,) = StartUp(offer_tls=False).receive(packet(0x30000, b"user\0a\0user\0b\0\0"))
     assert isinstance(event, Start)
@@ -201,7 +209,7 @@ def test_where_tls_is_required_a_plain_start_is_refused_and_a_cancel_is_not() ->
         (
             packet(0x30000, b"user\0a\0replication\0database\0replication\0true\0\0"),
             "08P01",
-            "invalid startup packet layout: expected terminator as last byte",
+            "invalid startup packet: replication is given more than once",
         ),
         (packet(0x30000, b"user\0a\0\0\0"), "08P01", "invalid startup packet layout: expected terminator as last byte"),
         (startup_message(database="shop"), "28000", "no PostgreSQL user name specified in startup packet"),

@@ -34,6 +34,8 @@ from proxy.wire.frames import CLIENT_LENGTHS, SERVER_LENGTHS, Frame, Splitter
 from proxy.wire.messages import Bind, Column, Parse, Target, message
 
 TABLE = 16_385
+PID = 7
+"""The server process, as BackendKeyData and the session's own query give it."""
 EMAIL = SealedColumn("*", "public", "customers", "email", parse_type("text"), Scheme.EQUALITY, "public.customers.email")
 BORN = SealedColumn("*", "public", "customers", "born", parse_type("date"), Scheme.RANDOM, "public.customers.born")
 POLICY = Policy((EMAIL, BORN))
@@ -63,7 +65,7 @@ CATALOG = json.dumps(
 )
 
 
-def facts(*, schemas: tuple[str, ...] = ("pg_catalog", "public"), bytea_output: str = "hex") -> str:
+def facts(*, schemas: tuple[str, ...] = ("pg_catalog", "public"), bytea_output: str = "hex", pid: int = PID) -> str:
     return json.dumps(
         {
             "database": "shop",
@@ -73,6 +75,8 @@ def facts(*, schemas: tuple[str, ...] = ("pg_catalog", "public"), bytea_output: 
             "temp": None,
             "bytea_output": bytea_output,
             "extra_float_digits": 1,
+            "pid": pid,
+            "reported": {"TimeZone": "UTC", "DateStyle": "ISO, MDY", "standard_conforming_strings": "on"},
         }
     )
 
@@ -273,7 +277,7 @@ STARTED = b"".join(
                 (b"standard_conforming_strings", b"on"),
             )
         ),
-        message(b"K", struct.pack("!ii", 7, 99)),
+        message(b"K", struct.pack("!ii", PID, 99)),
         ready(),
     )
 )

@@ -53,10 +53,12 @@ NO_EXTENDED = error("08P01", "extended query protocol not supported in a replica
 class Walsender(Talk):
     """A session of a replication connection."""
 
-    def __init__(self, value: str = "database", **plans: list[tuple[str, Plan | Exception]]) -> None:
+    def __init__(
+        self, value: str = "database", max_message: int = 1 << 26, **plans: list[tuple[str, Plan | Exception]]
+    ) -> None:
         super().__init__(Book({TO: COPY_PLAN, **plans}))
         parameters = {"user": "app", "replication": value}
-        self.session = Session(self.shared, database="shop", user="app", parameters=parameters)
+        self.session = Session(self.shared, database="shop", user="app", parameters=parameters, max_message=max_message)
         self.server(STARTED)
         self.at_client()
 
@@ -345,6 +347,18 @@ def test_function_calls_and_large_messages_are_not_streamed_either(value: str, s
     talk.server(NO_EXTENDED, ready())
     assert b"ann" not in talk.sent
     assert kinds(talk.at_client()) == "EZ"
+
+
+@pytest.mark.parametrize("value", ["true", "database"])
+@pytest.mark.parametrize("kind", ["Q", "P", "B"])
+def test_a_message_beyond_the_limit_is_refused(value: str, kind: str) -> None:
+    talk = Walsender(value, max_message=100_000)
+    talk.client(message(kind.encode(), b"ann@example.com" * 10_000 + b"\0"))
+    sent = talk.at_server()
+    assert kinds(sent) == ("Q" if kind == "Q" else "P")
+    assert b"ann" not in talk.sent
+    talk.server(error("42703", "refused"))
+    assert error_fields(talk.at_client()[0])["C"] == ("54000" if kind == "Q" else "08P01")
 
 
 def test_a_script_that_needs_the_extended_protocol_is_refused() -> None:

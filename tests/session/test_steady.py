@@ -60,6 +60,8 @@ def turn(*asked: bytes, answer: tuple[bytes, ...]) -> Turn:
 
 
 ROUND = (bind(b"ann", statement="s"), describe("P"), execute(), SYNC)
+DONE = complete() + ready()
+UNNAMED = (bind(b"ann"), describe("P"), execute(), SYNC)
 ANSWER = (BOUND, SEALED_COLUMNS, row(b"1", hexed(b"ann")), complete(), ready())
 TURNS = [
     turn(*ROUND, answer=ANSWER),
@@ -94,6 +96,21 @@ TURNS = [
     turn(bind(b"x", statement="path"), execute(), SYNC, answer=(BOUND, row(b"x"), complete(), ready())),
     turn(close("S", "s"), SYNC, answer=(CLOSED, ready())),
     turn(parse(SELECT, "s"), SYNC, answer=(PARSED, ready())),
+    turn(parse(SELECT), *UNNAMED, answer=(PARSED, *ANSWER)),
+    turn(parse(SELECT), *UNNAMED, answer=(PARSED, BOUND, SEALED_COLUMNS, complete("SELECT 0"), ready("T"))),
+    turn(parse(SELECT), *UNNAMED, answer=(error("42P01"), ready())),
+    turn(parse(SELECT), *UNNAMED, answer=(PARSED, BOUND, CONTRADICTED, complete(), ready())),
+    turn(parse(SELECT), *UNNAMED, answer=(PARSED, error("22012"), ready("E"))),
+    turn(parse(SHOW), bind(), execute(), SYNC, answer=(PARSED, BOUND, row(hexed(b"x")), complete(), ready())),
+    turn(
+        parse(INSERT, "", 25),
+        bind(b"a", b"2001-02-03"),
+        *ROUND[1:],
+        answer=(PARSED, BOUND, NO_DATA, complete(), ready()),
+    ),
+    turn(parse(SELECT), *ROUND, answer=(PARSED, *ANSWER)),
+    turn(parse("BEGIN"), bind(), execute(), SYNC, answer=(PARSED, BOUND, complete("BEGIN"), ready("T"))),
+    turn(*UNNAMED, answer=ANSWER),
     turn(query("BEGIN"), answer=(complete("BEGIN"), ready("T"))),
     turn(query("ROLLBACK"), answer=(complete("ROLLBACK"), ready())),
 ]
@@ -229,6 +246,18 @@ def test_an_ordinary_round_takes_the_short_way(asked: bytes, answer: bytes) -> N
         assert not session.idle
         *_, swift = short(session, "client", answer)
         assert swift
+
+
+def test_parse_in_front_of_a_round_takes_the_short_way_once_its_text_is_known() -> None:
+    session = prepared().session
+    asked = parse(SELECT) + b"".join(UNNAMED)
+    for _ in range(2):
+        *_, swift = short(session, "server", asked)
+        assert swift
+        *_, swift = short(session, "client", PARSED + b"".join(ANSWER))
+        assert swift
+    *_, swift = short(session, "server", b"".join(UNNAMED))  # the statement is there now
+    assert swift
 
 
 def test_no_value_of_a_round_reaches_the_server_in_the_clear() -> None:

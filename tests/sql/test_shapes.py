@@ -17,6 +17,7 @@ from proxy.sql import analyse
 from proxy.sql.catalog import SearchPath
 from proxy.sql.literals import cut, joined
 from proxy.sql.plan import Failure, Statement
+from proxy.sql.shape import fixed_tokens
 from tests.sql.query_catalog import CATALOG, POLICY
 from tests.sql.shape_variants import KINDS, PATH, check
 
@@ -185,3 +186,11 @@ def test_fixed_literals_that_vary_do_not_fill_the_memory() -> None:
     assert len(kept._families) == 1
     (family,) = kept._families.values()
     assert len(family.shapes) == plans.MOST_SHAPES
+
+
+@pytest.mark.parametrize("operator", ["~~", "!~~", "~~*", "!~~*", "^@", "OPERATOR(pg_catalog.~~)"])
+def test_a_pattern_is_looked_into_so_it_may_not_differ(operator: str) -> None:
+    text = f"SELECT 1 FROM people WHERE name {operator} 'abc' AND name <> 'abc'"
+    given = cut(text)
+    assert given is not None
+    assert fixed_tokens(text, given) == {1}

@@ -88,6 +88,12 @@ def test_several_locking_clauses_pass_though_the_printer_cannot_write_them() -> 
     assert spliced(text) == text.replace("'a'", "<a>#")
 
 
+@pytest.mark.parametrize("literal", ["'-- no comment'", "'it''s -- none'", "'''--'", "''"])
+def test_a_literal_that_looks_like_a_comment_is_none(literal: str) -> None:
+    text = f"select  id from customers where name = {literal} and email = 'a'"
+    assert spliced(text) == text.replace("'a'", "<a>#")
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -256,6 +256,7 @@ def _run(bin_dir: Path, command: str, *arguments: str) -> None:
 
 
 def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody had a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

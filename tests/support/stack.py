@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from proxy.config import Config, Keys, Limits, Listen, Upstream, load_policy
+from proxy.config import Auth, Config, Keys, Limits, Listen, Upstream, load_policy
 from proxy.crypto import FileProvider, Keyring, make_provider
 from proxy.ops.database import connect
 from proxy.ops.schema import install
@@ -113,6 +113,7 @@ def running(
     upstream: tuple[str, int] | None = None,
     listen: Listen | None = None,
     limits: Limits | None = None,
+    auth: Auth | None = None,
 ) -> Iterator[Stack]:
     """A stack over `database` whose policy is `tables` (YAML of `schema.table:` entries), keys and schema installed.
     `upstream` puts another server behind the proxy than the one that holds `database`; `listen` is for TLS."""
@@ -134,6 +135,7 @@ def running(
             keys=keys,
             columns=policy,
             limits=limits or Limits(),
+            auth=auth or Auth(),
         )
         shared = Shared(load_policy(policy), keyring)
         proxy = Proxy(config, shared)

@@ -76,10 +76,14 @@ class Tap:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         host, port = self.upstream
-        if host.startswith("/"):
-            up_reader, up_writer = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
-        else:
-            up_reader, up_writer = await asyncio.open_connection(host, port)
+        try:
+            if host.startswith("/"):
+                up_reader, up_writer = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
+            else:
+                up_reader, up_writer = await asyncio.open_connection(host, port)
+        except OSError:  # there is no server: what is in front of it sees its connection end
+            writer.close()
+            return
         try:
             await asyncio.gather(self._pump(reader, up_writer, self.sent), self._pump(up_reader, writer, None))
         finally:

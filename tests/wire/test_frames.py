@@ -151,7 +151,7 @@ PIECES = [ROW, DONE, message(b"D", b"\0\x01\0\0\0\x01y"), message(b"D", b"\0" * 
 @given(st.lists(st.tuples(st.lists(st.sampled_from(PIECES), max_size=5), st.integers(0, 4)), max_size=30))
 def test_what_is_swift_is_whole_messages_of_swift_types(rounds: list[tuple[list[bytes], int]]) -> None:
     splitter = server()
-    splitter.set_swift("DCI")
+    splitter.set_swift("DCI", most=4096)
     for sent, cut in rounds:  # one splitter, so that it meets pieces of a size that it remembers
         data = b"".join(sent)[: -cut or None]
         found = splitter.swift(data)
@@ -161,7 +161,7 @@ def test_what_is_swift_is_whole_messages_of_swift_types(rounds: list[tuple[list[
 
 def test_a_piece_of_the_same_size_with_other_borders_is_not_taken_for_the_remembered_one() -> None:
     splitter = server()
-    splitter.set_swift("DC")
+    splitter.set_swift("DC", most=4096)
     short, long = message(b"D", b"\0\1"), message(b"C", b"SELECT 1\0")
     assert [splitter.swift(short + long), splitter.swift(short + long), splitter.swift(long + short)] == [
         b"DC",
@@ -173,7 +173,7 @@ def test_a_piece_of_the_same_size_with_other_borders_is_not_taken_for_the_rememb
 
 def test_nothing_is_swift_behind_what_is_held() -> None:
     splitter = server()
-    splitter.set_swift("DC")
+    splitter.set_swift("DC", most=4096)
     splitter.feed(ROW[:3])
     assert drain(splitter) == []
     assert splitter.swift(DONE) is None
@@ -185,6 +185,6 @@ def test_nothing_is_swift_behind_what_is_held() -> None:
 @pytest.mark.parametrize("bad", [b"D\0\0\0\3\0", b"D\xff\xff\xff\xff\0", b"Z\0\0\0\5I", b"C\0\0"])
 def test_what_is_not_swift_is_left_to_the_splitter(bad: bytes) -> None:
     splitter = server()
-    splitter.set_swift("DC")
+    splitter.set_swift("DC", most=4096)
     assert splitter.swift(ROW + bad) is None
     assert splitter.at_boundary

@@ -72,7 +72,7 @@ EXPRESSIONS: Final[tuple[Mutant, ...]] = (
     Mutant(
         "ILIKE is not LIKE",
         _O,
-        "    is_like = node.kind == enums.A_Expr_Kind.AEXPR_LIKE\n",
+        '    is_like = _operator(node) in ("~~", "!~~")\n',
         "    is_like = True\n",
         "order equality",
     ),
@@ -81,10 +81,10 @@ EXPRESSIONS: Final[tuple[Mutant, ...]] = (
         _O,
         "    joined = enums.BoolExprType.OR_EXPR if negated else enums.BoolExprType.AND_EXPR\n"
         "    ctx.replace(slot, ast.BoolExpr(boolop=joined, args=(low, high)))\n"
-        "    return Plain(BOOLEAN)\n\n\ndef _pattern_parameter",
+        "    return Plain(BOOLEAN)\n\n\ndef _patterns",
         "    joined = enums.BoolExprType.AND_EXPR\n"
         "    ctx.replace(slot, ast.BoolExpr(boolop=joined, args=(low, high)))\n"
-        "    return Plain(BOOLEAN)\n\n\ndef _pattern_parameter",
+        "    return Plain(BOOLEAN)\n\n\ndef _patterns",
         "order/patterns",
     ),
     Mutant(
@@ -126,7 +126,7 @@ EXPRESSIONS: Final[tuple[Mutant, ...]] = (
     Mutant(
         "no cast cuts or rounds a sealed value",
         _T,
-        "        or (target.typmod != -1 and target != flow.type)\n",
+        "        or not keeps(flow.type, target)\n",
         "",
         "order",
     ),
@@ -153,17 +153,38 @@ EXPRESSIONS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "greatest and least need order",
-        _T,
+        "sql/minmax.py",
         '    require(ctx, flow, Scheme.ORDER, f"compared by {name}", position)\n    return flow',
         "    return flow",
         "equality",
     ),
     Mutant(
+        "of equal values GREATEST shows the first",
+        "sql/minmax.py",
+        'wins + "=" * columns_first',
+        'wins + "=" * (not columns_first)',
+        "order/greatest applications",
+    ),
+    Mutant(
+        "GREATEST passes over a parameter that is NULL",
+        "sql/minmax.py",
+        "    if leaf.kind is not Kind.PARAM:\n        return test",
+        "    return test",
+        "order/greatest edges/parameters",
+    ),
+    Mutant(
+        "LIKE ANY needs one of its patterns",
+        _O,
+        "    joined = ast.BoolExpr(boolop=enums.BoolExprType.OR_EXPR if any_ else",
+        "    joined = ast.BoolExpr(boolop=enums.BoolExprType.AND_EXPR if any_ else",
+        "order/patterns",
+    ),
+    Mutant(
         "no collation sorts a sealed value",
         _T,
-        '    use_as_plain(ctx, flow, "given a collation", ctx.position(node.location), hint="leave out COLLATE")\n',
-        "",
-        "order",
+        "    if names[-1] in _BYTEWISE and names[:-1] in",
+        "    if names[:-1] in",
+        "edges_sessions/another_collation",
     ),
     Mutant(
         "a sealed array has no elements",

@@ -18,10 +18,8 @@ MEETING: Final[tuple[Mutant, ...]] = (
     Mutant(
         "a sealed column compares with no plain one",
         _M,
-        "        seal(ctx, other, sealed.column, Use.CARRY if other.is_shared else Use.COMPARE, doing, position)\n"
-        "    else:\n"
-        "        raise refusals.meets_plain(sealed.column, doing, position)",
-        "        seal(ctx, other, sealed.column, Use.CARRY if other.is_shared else Use.COMPARE, doing, position)",
+        "            leaf.uses |= Uses.COMPARED\n    else:\n        raise refusals.meets_plain(sealed.column, doing, position)",
+        "            leaf.uses |= Uses.COMPARED",
         "equality",
     ),
     Mutant(
@@ -77,7 +75,7 @@ MEETING: Final[tuple[Mutant, ...]] = (
     Mutant(
         "an array of sealed values has its domain",
         _M,
-        "            check_same(left, Sealed(right.column, right.type.element), doing, position)",
+        "            check_same(left, replace(right, type=right.type.element), doing, position)",
         "            pass",
         "edges/rows",
     ),
@@ -90,21 +88,21 @@ MEETING: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "NULL in an array literal is NULL",
-        _M,
+        "sql/arrays.py",
         '            elements.append(None if word.lower() == "null" else word)',
         "            elements.append(word)",
         "edges/rows",
     ),
     Mutant(
         "quotes of an array literal are no part of it",
-        _M,
+        "sql/arrays.py",
         '            elements.append("".join(piece))',
         "            elements.append('\"' + \"\".join(piece) + '\"')",
         "edges/rows",
     ),
     Mutant(
         "an array literal has braces",
-        _M,
+        "sql/arrays.py",
         '    if len(body) < 2 or body[0] != "{" or body[-1] != "}":',
         "    if False:",
         "literals/no_value",
@@ -120,8 +118,8 @@ MEETING: Final[tuple[Mutant, ...]] = (
     Mutant(
         "coalesce, CASE and UNION take no plain value",
         _M,
-        "            kinds.append(flow.type)\n        else:\n            raise refusals.meets_plain(base.column, doing, position)",
-        "            kinds.append(flow.type)\n        else:\n            kinds.append(None)",
+        "            carried.extend(flow.leaves)\n        else:\n            raise refusals.meets_plain(base.column, doing, position)",
+        "            carried.extend(flow.leaves)\n        else:\n            kinds.append(None)",
         "equality queries/set",
     ),
     Mutant(
@@ -245,15 +243,15 @@ MEETING: Final[tuple[Mutant, ...]] = (
     Mutant(
         "a stored literal is sealed",
         _M,
-        '        seal(ctx, flow, column, Use.ASSIGN, "stored", position)\n    else:',
-        "        pass\n    else:",
+        '        seal(ctx, flow, column, Use.CARRY if is_carried else Use.ASSIGN, "stored", position)\n',
+        "",
         "changes",
     ),
     Mutant(
         "a stored literal keeps the column's modifier",
         _M,
-        '        seal(ctx, flow, column, Use.ASSIGN, "stored", position)\n    else:',
-        '        seal(ctx, flow, column, Use.COMPARE, "stored", position)\n    else:',
+        '        seal(ctx, flow, column, Use.CARRY if is_carried else Use.ASSIGN, "stored", position)\n',
+        '        seal(ctx, flow, column, Use.COMPARE, "stored", position)\n',
         "changes",
     ),
     Mutant(
@@ -295,8 +293,8 @@ MEETING: Final[tuple[Mutant, ...]] = (
     Mutant(
         "a parameter that meets sealed and plain becomes two",
         _C,
-        "            key = (leaf.number, leaf.sealing)\n",
-        "            key = (leaf.number, None)\n",
+        "            key = (leaf.number, leaf.sealing, more)\n",
+        "            key = (leaf.number, None, more)\n",
         "literals/several",
     ),
     Mutant(
@@ -316,9 +314,44 @@ MEETING: Final[tuple[Mutant, ...]] = (
     Mutant(
         "casts around a sealed parameter leave the statement",
         _C,
-        "            while isinstance(node, ast.TypeCast):\n                node = node.arg\n            self.replace(leaf.slot, node)",
+        "            self.replace(leaf.slot, bare(leaf.slot.get()))",
         "            pass",
         "literals/casts",
+    ),
+    Mutant(
+        "an ARRAY of literals is sealed whole",
+        _M,
+        "        ctx.replace(flow.slot, ctx.seal_literal(array_literal(texts), sealing))",
+        "        pass",
+        "edges/arrays",
+    ),
+    Mutant(
+        "a value that is shown keeps the form it was written in",
+        "sql/carrying.py",
+        "            new = replace(old, use=Use.SHOW)",
+        "            continue",
+        "edges/beside order",
+    ),
+    Mutant(
+        "a value that is compared is compared by its value",
+        "sql/carrying.py",
+        "            new = replace(old, use=Use.RANK)",
+        "            continue",
+        "edges/beside order",
+    ),
+    Mutant(
+        "a value that is stored takes the column's form",
+        "sql/carrying.py",
+        "            new = replace(old, use=Use.ASSIGN, column=leaf.stored_in)",
+        "            continue",
+        "edges/beside",
+    ),
+    Mutant(
+        "a value that is shown and compared has the strict form",
+        "sql/carrying.py",
+        "        elif uses is Uses.COMPARED:",
+        "        elif Uses.COMPARED in uses:",
+        "edges/beside order",
     ),
     Mutant(
         "a typed NULL beside a sealed column is retyped",

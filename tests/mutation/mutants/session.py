@@ -129,8 +129,8 @@ SESSION: Final[tuple[Mutant, ...]] = (
     Mutant(
         "a sealed parameter has the application's type to the client",
         "session/rewriting.py",
-        "            types[param.client] = oid if param.sealing is None else param.sealing.client_type.oid",
-        "            types[param.client] = oid",
+        "param.absorbed or (oid if param.sealing is None else _seen(param, param.sealing))",
+        "param.absorbed or oid",
         "equality literals",
     ),
     Mutant(
@@ -255,7 +255,7 @@ SESSION: Final[tuple[Mutant, ...]] = (
     Mutant(
         "sealed results are opened",
         "sql/queries.py",
-        "        return Opening(flow.column, flow.type, flow.origin)",
+        "        return Opening(flow.column, flow.type, flow.origin, is_mixed=bool(flow.carried))",
         "        return None",
         "equality",
     ),
@@ -274,11 +274,18 @@ SESSION: Final[tuple[Mutant, ...]] = (
         "queries",
     ),
     Mutant(
-        "a sealed value inside a record is not returned",
+        "sealed values inside a record are opened",
         "sql/queries.py",
-        "            if (opening := _opening(part)) is not None:\n                raise",
-        "            if False:\n                raise",
+        "        return Opening(first.column, first.type, fields=parts)",
+        "        return None",
         "queries/whole",
+    ),
+    Mutant(
+        "a backslash escapes where strings do not conform",
+        "sql/strings.py",
+        '        elif (string := token["string"]) is not None and "\\\\" in string:',
+        "        elif (string := None) is not None:",
+        "sessions/standard",
     ),
     # Values.
     Mutant(

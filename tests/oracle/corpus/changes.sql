@@ -319,3 +319,31 @@ WITH a AS (INSERT INTO people (id, email) SELECT id + 900, email FROM customers 
 DELETE FROM customers WHERE id IN (SELECT c.id FROM customers c WHERE NOT EXISTS (SELECT 1 FROM orders o WHERE o.customer_id = c.id) AND NOT EXISTS (SELECT 1 FROM cards k WHERE k.customer_id = c.id) AND NOT EXISTS (SELECT 1 FROM notes n WHERE n.customer_id = c.id));
 --! same
 UPDATE customers SET email = 'cascade@quvex.example' WHERE email = 'chidi.ohanlon3@quvex.example';
+
+--# RETURNING and MERGE
+--! same [pg18]
+UPDATE customers SET email = 'neu@quvex.example' WHERE id = 1 RETURNING old.email, new.email, old.status = new.status;
+--! same [pg18]
+INSERT INTO people (id, email) VALUES (1, 'neu@quvex.example') ON CONFLICT (id) DO UPDATE SET email = excluded.email RETURNING WITH (OLD AS o, NEW AS n) o.email, n.email;
+--! same [pg18]
+DELETE FROM notes WHERE id = 1 RETURNING old.body, new.body IS NULL;
+--! same [pg18]
+MERGE INTO people p USING (VALUES (1, 'm1@quvex.example'), (960, 'm2@quvex.example')) v (id, email) ON p.id = v.id WHEN MATCHED AND p.email IS NOT NULL THEN UPDATE SET email = v.email WHEN NOT MATCHED THEN INSERT VALUES (v.id, v.email) RETURNING merge_action(), old.email, new.email, v.email;
+--! same
+MERGE INTO cards k USING customers c ON k.owner_email = c.email WHEN MATCHED AND c.status = 'vip' THEN UPDATE SET expires = '2033-01-01' WHEN MATCHED THEN DO NOTHING;
+--! same
+MERGE INTO people p USING customers c ON p.email = c.email WHEN MATCHED AND c.born < '1985-01-01' THEN DELETE WHEN NOT MATCHED AND c.id < 3 THEN INSERT (id, email, nick) VALUES (970 + c.id, c.email, 'm');
+--! same
+INSERT INTO customers OVERRIDING USER VALUE SELECT 9999, 'ov@quvex.example', 'Ov Okonkwo' FROM people LIMIT 1 RETURNING email;
+--! same
+INSERT INTO customers (id, full_name) OVERRIDING SYSTEM VALUE VALUES (990, 'Sys Okonkwo') RETURNING id, full_name, status;
+--! error 23502
+INSERT INTO people (id) VALUES (991), (DEFAULT) ON CONFLICT DO NOTHING;
+--! same
+INSERT INTO customers (full_name, email) VALUES ('Con Okonkwo', 'ann.okonkwo1@quvex.example') ON CONFLICT ON CONSTRAINT customers_email_key DO UPDATE SET full_name = excluded.full_name, balance = 1 WHERE customers.status <> excluded.status OR true RETURNING full_name, balance;
+--! same
+UPDATE customers c SET (email, phone) = (SELECT e.email, e.phone FROM employees e WHERE e.id = 1), born = DEFAULT WHERE c.id = 1 RETURNING c.email, c.phone, c.born;
+--! error 23505
+UPDATE customers c SET email = k.owner_email FROM cards k JOIN people p ON p.email = k.owner_email WHERE k.customer_id = c.id RETURNING c.id, c.email, p.nick;
+--! same
+DELETE FROM cards k USING customers c, people p WHERE k.owner_email = c.email AND p.email = c.email RETURNING k.number;

@@ -261,3 +261,64 @@ COPY people (id, email) FROM STDIN WHERE email = 'c2@quvex.example';
 SELECT id, email FROM people WHERE id > 900;
 --! same
 ROLLBACK;
+
+--# COPY options
+
+--! script FREEZE in the transaction that made the table
+--! same
+BEGIN;
+--! same
+CREATE TABLE scratch.people (id integer, email text, name varchar(30) COLLATE "C", note text);
+--! same
+--< 1	f1@quvex.example	Fay	fnote
+COPY scratch.people FROM STDIN (FREEZE true, FORMAT text);
+--! same
+SELECT * FROM scratch.people;
+--! same
+COMMIT;
+
+--! script Forced quotes, not null and null together
+--! same
+BEGIN;
+--! same
+--< id|email|nick
+--< 981|""|
+--< 982||""
+COPY people (id, email, nick) FROM STDIN WITH (FORMAT csv, HEADER true, DELIMITER '|', FORCE_NULL (email, nick));
+--! same
+--< 983,,
+COPY people FROM STDIN WITH (FORMAT csv, FORCE_NOT_NULL (email));
+--! same
+--< 984,,
+COPY people FROM STDIN CSV FORCE NOT NULL nick;
+--! same
+SELECT id, email, nick, email IS NULL, nick IS NULL FROM people WHERE id > 980;
+--! same
+COPY (SELECT id, email, nick FROM people WHERE id > 980 ORDER BY id) TO STDOUT (FORMAT csv, FORCE_QUOTE (email, nick), NULL '-');
+--! same
+ROLLBACK;
+
+--! script Encodings and escapes
+--! same
+BEGIN;
+--! same
+--< 985	caf\303\251@quvex.example	a\tb\\c
+COPY people FROM STDIN (ENCODING 'UTF8');
+--! same
+SELECT email, nick FROM people WHERE id = 985;
+--! same
+COPY (SELECT email, nick FROM people WHERE id = 985) TO STDOUT;
+--! same
+ROLLBACK;
+
+--! script A default, and a column that is left out
+--! same
+BEGIN;
+--! same
+--< 986,Gil Okonkwo,\D,\N
+--< 987,Gia Okonkwo,vip,x
+COPY customers (id, full_name, status, remark) FROM STDIN (FORMAT csv, DEFAULT '\D', NULL '\N');
+--! same
+SELECT id, full_name, status, remark, points, region FROM customers WHERE id IN (986, 987);
+--! same
+ROLLBACK;

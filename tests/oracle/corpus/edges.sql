@@ -148,6 +148,19 @@ SELECT (jsonb_populate_record(NULL::people, '{"email": "x@quvex.example"}')).ema
 --! refused row type
 INSERT INTO people SELECT * FROM jsonb_populate_recordset(NULL::people, '[{"id": 900, "email": "x@quvex.example"}]');
 
+--! same
+UPDATE notes SET tags = ARRAY[]::text[] WHERE id = 1 RETURNING tags;
+--! same
+UPDATE notes SET tags = ARRAY['zebra-tag']::text[] WHERE id = 1 RETURNING tags;
+--! same
+INSERT INTO notes (id, tags) VALUES (900, ARRAY['zebra-tag']), (901, NULL), (902, '{}') RETURNING tags;
+--! same
+--$ ? zebra-tag
+UPDATE notes SET tags = ARRAY[$1] WHERE id = 1 RETURNING tags;
+--! same
+--$ text[] {zebra-tag,b}
+UPDATE notes SET tags = $1 WHERE id = 1 RETURNING tags;
+
 --# Values that are read twice
 --! same
 SELECT c.id, v.e FROM customers c JOIN (VALUES ('ann.okonkwo1@quvex.example'), ('x')) v (e) ON v.e = c.email;
@@ -171,6 +184,82 @@ MERGE INTO customers c USING (VALUES (1::int, 48213.775::numeric)) v (id, b) ON 
 INSERT INTO notes (id, body) SELECT DISTINCT 900, v.e FROM (VALUES ('wistful'), ('wistful')) v (e);
 --! error 42883
 SELECT c.id FROM customers c, (SELECT '100' AS b) v WHERE c.balance = v.b;
+
+--# Texts that differ in their literals
+--! same
+SELECT id, full_name FROM customers WHERE full_name ~~ 'Ann Okonkwo';
+--! same
+SELECT id, full_name FROM customers WHERE full_name ~~ 'Bo Yıldırım';
+--! same
+SELECT id, full_name FROM customers WHERE full_name ~~ 'Ann%';
+--! same
+SELECT id, full_name FROM customers WHERE full_name ~~ 'Bo%';
+--! same
+SELECT id FROM customers WHERE full_name LIKE 'Ann Okonkwo' AND points >= 0;
+--! same
+SELECT id FROM customers WHERE full_name LIKE 'Bo Yıldırım' AND points >= 1;
+--! same
+SELECT id FROM customers WHERE full_name LIKE 'Ann%' AND points >= 2;
+--! same
+SELECT id FROM customers WHERE status = ANY ('{vip}') AND points > 1;
+--! same
+SELECT id FROM customers WHERE status = ANY ('{new,vip}') AND points > 2;
+--! same
+SELECT id FROM customers WHERE status = ANY ('{NULL}') AND points > 3;
+--! same
+SELECT id, balance FROM customers WHERE points > 1 ORDER BY 2, 1;
+--! same
+SELECT id, balance FROM customers WHERE points > 2 ORDER BY 1, 2;
+--! same
+SELECT id, balance FROM customers WHERE points > 3 ORDER BY 2, 1;
+--! error 22P02
+SELECT id FROM customers WHERE balance = 'none' AND points > 4;
+--! error 22P02
+SELECT id FROM customers WHERE balance = 'some' AND points > 5;
+--! same
+SELECT id FROM customers WHERE balance = '100' AND points > 5;
+--! error 22P02
+SELECT id FROM customers WHERE balance = 'most' AND points > 6;
+--! same
+SELECT id, coalesce(balance, 1.5) FROM customers WHERE points > 1;
+--! same
+SELECT id, coalesce(balance, 2.5) FROM customers WHERE points > 2;
+--! same
+SELECT id, coalesce(balance, 3.555) FROM customers WHERE points > 3;
+--! same
+SELECT id FROM customers WHERE email = 'ann.okonkwo1@quvex.example' OR region = 'DE/0';
+--! same
+SELECT id FROM customers WHERE email = 'bo.yldrm9@quvex.example' OR region = 'FR/0';
+--! same
+SELECT id FROM customers WHERE email = '' OR region = 'it''s';
+
+--# Values beside sealed ones
+--! same
+UPDATE customers SET balance = coalesce(balance, 1.005) WHERE id < 20 RETURNING balance, coalesce(balance, 7);
+--! same
+INSERT INTO customers (full_name, balance) SELECT full_name, coalesce(balance, 1.005) FROM customers WHERE id < 20 RETURNING balance;
+--! same
+SELECT count(DISTINCT coalesce(balance, 0)), count(DISTINCT coalesce(balance, 0.00)) FROM customers;
+--! same
+SELECT id, rank() OVER (ORDER BY coalesce(balance, 0)) FROM customers;
+--! same
+SELECT id FROM customers WHERE coalesce(balance, 0) IN (0, 100);
+--! same
+WITH t AS (SELECT id, coalesce(balance, 0) AS b FROM customers) SELECT id FROM t WHERE b = 0;
+--! same
+SELECT coalesce(balance, 0) FROM customers UNION ALL SELECT balance FROM customers;
+--! same
+SELECT (s.c).email, s.c FROM (SELECT c FROM people c WHERE id < 4) s;
+--! same
+SELECT c, d FROM people c LEFT JOIN people d ON false WHERE c.id < 4;
+--! same
+SELECT ROW(email, ROW(nick, id)) FROM people WHERE id < 4;
+--! same
+UPDATE people p SET nick = 'nickmark9' WHERE id < 3 RETURNING p, p.email, ROW(email, nick);
+--! refused shown and compared
+SELECT DISTINCT coalesce(balance, 0) FROM customers;
+--! refused shown and compared
+SELECT balance FROM customers EXCEPT SELECT 100;
 
 --# Names of WITH
 --! same
@@ -283,6 +372,13 @@ SELECT id FROM customers WHERE $1::text IS NULL OR email = $1;
 --! same
 --$ ? 250000.0
 SELECT id FROM cards WHERE limit_cents IN ($1, 1.5);
+--! same
+--$ ? NULL
+SELECT id, greatest(balance, $1) FROM customers;
+--! same
+--$ numeric 100
+--$ numeric NULL
+SELECT id, greatest(balance, $1, $2), least($1, balance) FROM customers;
 --! refused types may differ
 --$ ? 5
 SELECT id FROM customers WHERE balance = $1 OR points = $1;

@@ -51,6 +51,14 @@ SET search_path = scratch, public, pg_catalog;
 --! refused another type
 SELECT id FROM customers WHERE born = '2007-03-14'::date;
 
+--! script A collation of a schema before pg_catalog
+--! same
+CREATE COLLATION scratch."C" (locale = 'C');
+--! same
+SET search_path = scratch, public, pg_catalog;
+--! refused another collation
+SELECT id FROM customers ORDER BY full_name COLLATE "C", id;
+
 --! script A temporary table with the name of a type
 --! same
 CREATE TEMP TABLE date (d integer);
@@ -400,6 +408,10 @@ CREATE TABLE scratch.people (id integer, email text, EXCLUDE USING hash (email W
 CREATE COLLATION scratch.other (locale = 'C');
 --! refused collation
 CREATE TABLE scratch.people (id integer, email text COLLATE scratch.other);
+--! same
+SET search_path = scratch, public;
+--! refused collation
+SELECT id FROM customers ORDER BY full_name COLLATE other, id;
 
 --! script Moved out of the policy
 --! same

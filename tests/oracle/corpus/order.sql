@@ -444,3 +444,9 @@ SELECT id FROM vault.documents WHERE title LIKE $1 ESCAPE '!';
 --! error 22025
 --$ ? titlemark_%
 SELECT id FROM vault.documents WHERE title LIKE $1 ESCAPE 'no';
+--! refused a scale that shows other digits
+SELECT balance::numeric(14,3) FROM customers;
+--! refused a collation that may be another
+SELECT id FROM customers ORDER BY full_name COLLATE "default", id;
+--! same
+SELECT id, full_name FROM customers WHERE full_name = 'Ann Okonkwo' ORDER BY full_name, id;

@@ -629,3 +629,107 @@ SELECT id / 0 FROM customers WHERE email = 'ann.okonkwo1@quvex.example';
 SELECT c.email FROM customers c, cards c;
 --! error 42P01
 SELECT x.email FROM customers c;
+
+--# Sampling, ties and modes
+--! same
+SELECT id, email FROM customers TABLESAMPLE BERNOULLI (100) REPEATABLE (7) WHERE email IS NOT NULL;
+--! same
+SELECT c.email FROM customers AS c TABLESAMPLE SYSTEM (100) JOIN cards k ON k.owner_email = c.email;
+--! same
+SELECT id, balance FROM customers ORDER BY balance DESC NULLS LAST FETCH FIRST 2 ROWS WITH TIES;
+--! same
+SELECT born FROM customers WHERE born IS NOT NULL ORDER BY born FETCH FIRST 1 ROW WITH TIES;
+--! same
+SELECT mode() WITHIN GROUP (ORDER BY status) FROM customers WHERE status = 'vip';
+--! same
+SELECT country, mode() WITHIN GROUP (ORDER BY born) FILTER (WHERE id = 1) FROM customers GROUP BY country;
+--# Windows with frames
+--! same
+SELECT id, lead(email) OVER w, first_value(born) OVER w, nth_value(email, 2) OVER w FROM customers WINDOW w AS (ORDER BY id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING);
+--! same
+SELECT id, last_value(balance) OVER (ORDER BY balance, id GROUPS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW EXCLUDE TIES) FROM customers;
+--! same
+SELECT id, count(*) OVER (PARTITION BY status ORDER BY balance RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW EXCLUDE CURRENT ROW) FROM customers;
+--! same
+SELECT id, rank() OVER (ORDER BY balance), dense_rank() OVER (ORDER BY born DESC NULLS LAST), ntile(3) OVER (ORDER BY full_name, id), percent_rank() OVER (ORDER BY balance) FROM customers;
+--! same
+SELECT any_value(status) FROM customers WHERE status = 'vip';
+--! same
+SELECT status, count(*) FILTER (WHERE email IS NOT NULL), count(DISTINCT email) FILTER (WHERE balance > 10) FROM customers GROUP BY status;
+--! same
+SELECT num_nulls(email, born, balance), num_nonnulls(email, points) FROM customers;
+--# Grouping sets
+--! same
+SELECT status, country, count(*), grouping(status, country) FROM customers GROUP BY GROUPING SETS ((status), (country), ());
+--! same
+SELECT status, born, count(*) FROM customers GROUP BY ROLLUP (status, born) HAVING count(*) > 1;
+--! same
+SELECT status, max(balance) FROM customers GROUP BY CUBE (status);
+--! same
+SELECT status, country, count(*) FROM customers GROUP BY DISTINCT ROLLUP (status), CUBE (country);
+--# Row comparisons and quantifiers
+--! same
+SELECT id FROM customers WHERE (email, status) IN (SELECT email, status FROM customers WHERE id < 4);
+--! same
+SELECT id FROM customers WHERE (born, id) > ('1985-01-01', 2);
+--! same
+SELECT id FROM customers WHERE email = SOME (SELECT owner_email FROM cards);
+--! same
+SELECT id FROM customers WHERE email <> ALL (SELECT owner_email FROM cards WHERE owner_email IS NOT NULL);
+--! same
+SELECT id FROM customers WHERE balance >= ALL (SELECT balance FROM customers WHERE balance IS NOT NULL);
+--! same
+SELECT id FROM customers WHERE balance BETWEEN SYMMETRIC 500 AND 10;
+--! same
+SELECT id FROM customers WHERE balance NOT BETWEEN SYMMETRIC 500 AND 10;
+--! same
+SELECT id FROM customers WHERE (email, phone) IS NOT NULL;
+--! same
+SELECT id FROM customers c WHERE c.* IS NULL OR c IS NOT NULL;
+--# Recursion
+--! same
+WITH RECURSIVE t AS (SELECT id, manager_id, email, 0 AS depth FROM employees WHERE manager_id IS NULL UNION ALL SELECT e.id, e.manager_id, e.email, depth + 1 FROM employees e JOIN t ON e.manager_id = t.id) SEARCH DEPTH FIRST BY id SET ord SELECT id, email, depth FROM t ORDER BY ord;
+--! same
+WITH RECURSIVE t AS (SELECT id, manager_id, name FROM employees UNION ALL SELECT e.id, e.manager_id, e.name FROM employees e JOIN t ON e.manager_id = t.id) CYCLE id SET is_cycle USING path SELECT count(name) FROM t;
+--! same
+WITH m AS MATERIALIZED (SELECT email FROM customers WHERE id < 5), n AS NOT MATERIALIZED (SELECT owner_email FROM cards) SELECT m.email FROM m JOIN n ON n.owner_email = m.email;
+--! same
+WITH customers AS (SELECT email, id FROM people) SELECT email FROM customers;
+--! same
+WITH gone AS (DELETE FROM cards WHERE owner_email = 'ann.okonkwo1@quvex.example' RETURNING number, owner_email), put AS (INSERT INTO people (id, email) SELECT 950, owner_email FROM gone LIMIT 1 RETURNING email) SELECT gone.number, put.email FROM gone LEFT JOIN put ON put.email = gone.owner_email;
+--# Joins
+--! same
+SELECT email FROM customers NATURAL JOIN (SELECT email FROM people) p;
+--! same
+SELECT email, c.id, p.id FROM customers c FULL JOIN people p USING (email);
+--! same
+SELECT email, j.email FROM customers c LEFT JOIN people p USING (email) AS j;
+--! same
+SELECT c.id, l.number FROM customers c CROSS JOIN LATERAL (SELECT number FROM cards k WHERE k.owner_email = c.email ORDER BY id LIMIT 1) l;
+--! same
+SELECT a.id, b.id FROM customers a RIGHT JOIN employees b ON a.phone = b.phone AND a.email IS DISTINCT FROM b.email;
+--! same
+SELECT x, n FROM customers AS t (n, x, y) WHERE x = 'ann.okonkwo1@quvex.example';
+--! same
+SELECT id FROM customers EXCEPT ALL SELECT id FROM customers WHERE email IS NULL;
+--! same
+SELECT email FROM customers INTERSECT ALL SELECT owner_email FROM cards;
+--! same
+(SELECT email FROM customers UNION SELECT email FROM people) EXCEPT SELECT owner_email FROM cards;
+--! same
+SELECT email FROM customers WHERE id < 6 FOR NO KEY UPDATE NOWAIT;
+--! same
+SELECT c.email FROM customers c JOIN cards k ON k.customer_id = c.id FOR SHARE OF c;
+--# Other sources
+--! same
+SELECT c.email, g FROM customers c, generate_series(1, 2) WITH ORDINALITY AS s (g, o) WHERE c.id < 3;
+--! same
+SELECT c.email, j.a FROM customers c, jsonb_to_recordset('[{"a": 1}, {"a": 2}]') AS j (a integer) WHERE c.id = j.a;
+--! same
+SELECT c.email, u.n FROM customers c JOIN unnest(ARRAY[1, 2], ARRAY['x', 'y']) AS u (id, n) ON u.id = c.id;
+--! same
+SELECT c.email, x.v FROM customers c, LATERAL (VALUES (c.status, 1), ('new', 2)) AS x (v, n) WHERE c.id < 3 AND x.v = 'new';
+--! same
+SELECT c.email FROM customers c, ROWS FROM (generate_series(1, 2), generate_series(3, 4)) AS r (a, b) WHERE c.id = r.a;
+--! same
+SELECT email, xmin IS NOT NULL, tableoid IS NOT NULL, ctid IS NOT NULL FROM customers WHERE id = 1;

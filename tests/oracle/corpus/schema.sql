@@ -444,3 +444,101 @@ SELECT * FROM scratch.people WHERE email = 'ann@quvex.example';
 DROP SCHEMA scratch CASCADE;
 --! same
 CREATE SCHEMA scratch;
+
+--# Generated, identity and domain columns beside sealed ones
+
+--! script Generated and identity
+--! same
+CREATE TABLE scratch.people (id integer GENERATED ALWAYS AS IDENTITY (START WITH 5), n integer, twice integer GENERATED ALWAYS AS (n * 2) STORED, email text, born date);
+--! same
+INSERT INTO scratch.people (n, email, born) VALUES (1, 'gen@quvex.example', '1987-03-14'), (2, NULL, DEFAULT) RETURNING id, twice, email, born;
+--! error 428C9
+INSERT INTO scratch.people (id, email) VALUES (1, 'gen@quvex.example');
+--! same
+INSERT INTO scratch.people (id, email) OVERRIDING SYSTEM VALUE VALUES (1, 'gen2@quvex.example') RETURNING *;
+--! same
+UPDATE scratch.people SET n = 7, email = 'gen3@quvex.example' WHERE email = 'gen@quvex.example' RETURNING *;
+--! same
+ALTER TABLE scratch.people ALTER COLUMN id RESTART WITH 100;
+--! same
+ALTER TABLE scratch.people ALTER COLUMN id DROP IDENTITY;
+--! same
+TRUNCATE scratch.people RESTART IDENTITY;
+--! same
+SELECT count(email) FROM scratch.people;
+
+--! script Statements about tables
+--! same
+CREATE TABLE scratch.people (id integer PRIMARY KEY, email text, name varchar(30) COLLATE "C", born date, note text);
+--! same
+INSERT INTO scratch.people VALUES (1, 'st@quvex.example', 'Stu', '1987-03-14', 'snote');
+--! same
+COMMENT ON COLUMN scratch.people.email IS 'where to write';
+--! refused the policy says otherwise
+ALTER TABLE scratch.people ALTER COLUMN name TYPE text;
+--! same
+ALTER TABLE scratch.people ALTER COLUMN name TYPE varchar(30);
+--! same
+ALTER TABLE scratch.people ALTER COLUMN email SET NOT NULL, ALTER COLUMN born SET DEFAULT '2000-01-01';
+--! same
+INSERT INTO scratch.people (id, email) VALUES (2, 'st2@quvex.example') RETURNING born;
+--! same
+ALTER TABLE scratch.people ALTER COLUMN born DROP DEFAULT, ALTER COLUMN email DROP NOT NULL;
+--! same
+ALTER TABLE scratch.people ADD CONSTRAINT one_email UNIQUE (email), ADD CONSTRAINT some_name CHECK (name IS NOT NULL OR note IS NULL);
+--! error 23505
+INSERT INTO scratch.people (id, email) VALUES (3, 'st2@quvex.example');
+--! same
+ALTER TABLE scratch.people DROP CONSTRAINT one_email;
+--! same
+CREATE INDEX ON scratch.people (born DESC NULLS LAST) WHERE email IS NOT NULL;
+--! same
+CREATE INDEX CONCURRENTLY people_email ON scratch.people USING hash (email);
+--! same
+REINDEX TABLE scratch.people;
+--! same
+ANALYZE scratch.people;
+--! same
+VACUUM scratch.people;
+--! same
+ALTER TABLE scratch.people SET (fillfactor = 70), CLUSTER ON people_pkey;
+--! same
+CLUSTER scratch.people;
+--! same
+ALTER TABLE scratch.people ENABLE ROW LEVEL SECURITY;
+--! same
+CREATE POLICY mine ON scratch.people USING (id > 0);
+--! same
+SELECT id, email, born FROM scratch.people ORDER BY born DESC, id;
+--! same
+ALTER TABLE scratch.people DROP COLUMN note, DROP COLUMN IF EXISTS nothing;
+--! same
+SELECT * FROM scratch.people WHERE born < '1990-01-01';
+--! same
+DROP INDEX scratch.people_email;
+--! same
+DROP TABLE IF EXISTS scratch.people, scratch.nothing CASCADE;
+
+--! script Derived tables and views
+--! same
+CREATE TABLE scratch.copied AS SELECT id, email FROM customers WHERE id < 4 WITH NO DATA;
+--! same
+INSERT INTO scratch.copied SELECT id, email FROM customers WHERE id < 4;
+--! same
+SELECT * FROM scratch.copied;
+--! same
+CREATE VIEW scratch.v (who, n) AS SELECT email, count(*) FROM scratch.copied GROUP BY email;
+--! same
+CREATE OR REPLACE VIEW scratch.w AS SELECT v.who AS mail FROM scratch.v v JOIN customers c ON c.email = v.who;
+--! same
+SELECT mail FROM scratch.w WHERE mail <> 'nobody@quvex.example';
+--! same
+ALTER VIEW scratch.w RENAME COLUMN mail TO address;
+--! same
+SELECT w.* FROM scratch.w WHERE address = 'ann.okonkwo1@quvex.example';
+--! same
+CREATE MATERIALIZED VIEW scratch.m AS SELECT id, status FROM orders o JOIN (SELECT id AS cid, points AS status FROM customers) c ON c.cid = o.customer_id;
+--! same
+REFRESH MATERIALIZED VIEW scratch.m;
+--! same
+DROP VIEW scratch.w, scratch.v;

@@ -76,7 +76,9 @@ people.bulk_create([Person(id=n, email=f"batch{n}.canary@mail.example") for n in
 several = list(people.filter(id__gte=100).order_by("id"))
 for person in several:
     person.born = datetime.date(2000, 1, 1) + datetime.timedelta(person.id)
-    person.save(update_fields=["born"])  # bulk_update writes CASE of values, which is refused for sealed columns
+    person.notes, person.balance = f"note {person.id}", person.id / Decimal(8)
+assert people.bulk_update(several, ["born", "notes", "balance"], batch_size=20) == 50
+assert people.get(id=101).balance == Decimal("12.63")
 assert people.filter(born__gt="2000-01-01").count() == 50
 people.bulk_create(
     [Person(id=100, email="batch100.canary@mail.example", visits=1)],

@@ -1,0 +1,102 @@
+"""When an analysis may rest on what the planner knows, and the reading of what it does not know.
+
+Between batches the queries have a Sync of their own, and the client's message is sent when they are answered. Where a
+pooler lends out server processes (`Planner.pooled`), that message could meet another process than they have met: there
+they begin the client's batch, and so its transaction, for which the pooler keeps the process.
+"""
+
+from __future__ import annotations
+
+from proxy.session.conversation import Conversation, Expectation
+from proxy.session.injection import Injection
+from proxy.session.planner import Wanted
+from proxy.wire import messages
+
+
+class ReadFailed(Exception):
+    """The catalog could not be read; the server's ErrorResponse goes to the client."""
+
+    def __init__(self, raw: bytes) -> None:
+        super().__init__()
+        self.raw = raw
+
+
+class Reader:
+    """One session's readings, one at a time. `by_query`: of a replication connection, to which a pooler, where it lets
+    one through at all, gives one server process for good."""
+
+    def __init__(self, conversation: Conversation, *, by_query: bool = False) -> None:
+        self._c = conversation
+        self._by_query = by_query
+        self._injection: Injection | None = None
+        self._batch = -1  # the one for which the planner was told that the server process may be another
+        self._begun = -1  # the one that a reading has begun, until the client's first message is in it
+
+    @property
+    def at_rest(self) -> bool:
+        return self._injection is None
+
+    @property
+    def _pooled(self) -> bool:
+        return self._c.planner.pooled and not self._by_query
+
+    @property
+    def begun(self) -> bool:
+        """A reading has begun the batch, and nothing else is in it. A Query would not end the transaction of that: its
+        statements have to be sent as messages of the extended protocol."""
+        return self._begun == self._c.batch
+
+    def dropped(self) -> bool:
+        """Nobody waits for the reading any more. True: the batch holds nothing else."""
+        begun, self._begun, self._injection = self.begun, -1, None
+        return begun
+
+    def settled(self) -> None:
+        """A message of the client has been dealt with."""
+        self._begun = -1
+
+    def ready(self) -> bool:
+        """Whether an analysis may rest on what is known. False: something is being read. Raises ReadFailed."""
+        c = self._c
+        if self._injection is not None:
+            if not self._injection.finished:
+                return False
+            injection, self._injection = self._injection, None
+            if injection.error is not None:
+                raise ReadFailed(injection.error)
+            if injection.complete:
+                c.planner.take(injection.wanted, injection.values, injection.epoch)
+        planner = c.planner
+        if self._pooled and self._batch != c.batch:
+            if c.batch_empty and c.replies:
+                return False
+            if not (c.batch_empty and c.status == b"T"):
+                planner.distrust()
+            self._batch = c.batch
+        wanted = planner.wanted()
+        if not wanted:
+            return True
+        if c.batch_empty:
+            if c.replies:
+                return False  # what comes before decides whether anything can be read
+            if c.status == b"E":
+                return True
+        self._read(wanted)
+        return False
+
+    def _read(self, wanted: tuple[Wanted, ...]) -> None:
+        c, planner = self._c, self._c.planner
+        names = c.statements.named() if self._pooled and Wanted.SESSION in wanted else frozenset()
+        if names:
+            wanted += (Wanted.STATEMENTS,)
+        joins = self._pooled and c.status == b"I"
+        if joins and c.batch_empty:
+            self._begun = c.batch
+        own_sync = c.batch_empty and not joins
+        self._injection = Injection(
+            wanted, epoch=planner.database.epoch, own_sync=own_sync, as_query=self._by_query, names=names
+        )
+        for kind, raw in self._injection.messages():
+            c.send(kind, raw, Expectation(injection=self._injection))
+        if not own_sync:
+            c.to_server.append(messages.FLUSH)

@@ -1,0 +1,267 @@
+"""PgBouncer behind the proxy and in front of it, in session and in transaction mode, with ordinary drivers.
+
+Behind the proxy in transaction mode, every transaction may meet another server process, with another search_path,
+other temporary tables and other prepared statements than the one before. Whatever the application does with them: no
+plaintext of a sealed column goes upstream (the tap sees to that), and no answer is another than it should be.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import asyncpg
+import psycopg
+import pytest
+from psycopg.pq import DiagnosticField, ExecStatus
+
+from tests.support.pgbouncer import PROGRAM, VERSION, PoolMode, pgbouncer
+from tests.support.servers import LOGINS, Server, fresh_database
+from tests.support.stack import Stack, running
+
+pytestmark = pytest.mark.clients
+
+POLICY = """\
+public.people:
+  email: {type: text, search: equality}
+  born:  {type: date, search: order}
+"""
+Lend = Callable[[], contextlib.AbstractContextManager[None]]
+ANN, BOB = "ann.canary@mail.example", "bob.canary@mail.example"
+
+
+@dataclass(frozen=True, slots=True)
+class Pooled:
+    """A stack with a PgBouncer, and where applications connect."""
+
+    stack: Stack
+    port: int
+    mode: PoolMode
+
+    @property
+    def dsn(self) -> str:
+        login = LOGINS["scram-sha-256"]
+        name = self.stack.database.dbname
+        return f"postgresql://{login.user}:{login.password}@127.0.0.1:{self.port}/{name}?sslmode=disable"
+
+    def connect(self, **options: object) -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(self.dsn, **{"autocommit": True, "prepare_threshold": None, **options})  # type: ignore[arg-type]
+
+
+@pytest.fixture(params=["behind-session", "behind-transaction", "front-session", "front-transaction"])
+def pooled(request: pytest.FixtureRequest, pg18: Server) -> Iterator[Pooled]:
+    place, _, mode = request.param.partition("-")
+    yield from _pooled(pg18, place, mode)
+
+
+@pytest.fixture
+def behind(pg18: Server) -> Iterator[Pooled]:
+    """In transaction mode: the one in which server processes change."""
+    yield from _pooled(pg18, "behind", "transaction")
+
+
+def _pooled(server: Server, place: str, mode: PoolMode) -> Iterator[Pooled]:
+    if PROGRAM is None:
+        pytest.skip("pgbouncer is not installed here")
+    with fresh_database(server) as database:
+        with database.connect() as owner:
+            owner.execute(f'ALTER DATABASE "{database.dbname}" OWNER TO {LOGINS["scram-sha-256"].user}')
+        if place == "behind":
+            with (
+                pgbouncer("127.0.0.1", database.port, mode) as port,
+                running(database, POLICY, upstream=("127.0.0.1", port)) as stack,
+            ):
+                yield from _arranged(Pooled(stack, stack.port, mode))
+        else:
+            with (
+                running(database, POLICY, upstream=("127.0.0.1", database.port)) as stack,
+                pgbouncer("127.0.0.1", stack.port, mode) as port,
+            ):
+                yield from _arranged(Pooled(stack, port, mode))
+
+
+def _arranged(pooled: Pooled) -> Iterator[Pooled]:
+    for secret in (ANN, BOB):
+        pooled.stack.canary(secret)
+    with pooled.connect() as connection:
+        connection.execute("CREATE TABLE people (id int PRIMARY KEY, email text, born date)")
+        connection.execute("INSERT INTO people VALUES (1, %s, '1987-03-14')", (ANN,))
+        connection.execute("CREATE SCHEMA other; CREATE TABLE other.people (id int, email text, born date)")
+    yield pooled
+
+
+# -- ordinary work -----------------------------------------------------------------------------------------------------
+
+
+async def test_asyncpg(pooled: Pooled) -> None:
+    cached = 100 if pooled.mode == "session" else 0
+    first, second = [await asyncpg.connect(pooled.dsn, statement_cache_size=cached) for _ in range(2)]
+    for number, connection in enumerate((first, second, first, second)):
+        async with connection.transaction():
+            await connection.execute("INSERT INTO people VALUES ($1, $2)", 10 + number, f"{number}{BOB}")
+        assert await connection.fetchval("SELECT id FROM people WHERE email = $1", f"{number}{BOB}") == 10 + number
+        assert await connection.fetchval("SELECT email FROM people WHERE id = $1", 1) == ANN
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await first.execute("INSERT INTO people VALUES (1)")
+    with pytest.raises(asyncpg.FeatureNotSupportedError):
+        await first.fetch("SELECT lower(email) FROM people")
+    await first.executemany("UPDATE people SET email = $2 WHERE id = $1", [(10, ANN), (11, ANN)])
+    assert await second.fetchval("SELECT count(*) FROM people WHERE email = $1", ANN) == 3
+    await first.close()
+    await second.close()
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+def test_psycopg(pooled: Pooled, prepared: bool) -> None:
+    # PgBouncer before 1.21 does not carry prepared statements from one server process to another.
+    prepare = 0 if prepared and (pooled.mode == "session" or VERSION >= (1, 21)) else None
+    with pooled.connect(prepare_threshold=prepare) as first, pooled.connect(prepare_threshold=prepare) as second:
+        for number, connection in enumerate((first, second) * 3):
+            with connection.transaction():
+                connection.execute("INSERT INTO people VALUES (%s, %s)", (10 + number, BOB))
+                connection.execute("UPDATE people SET born = %s WHERE id = %s", ("1999-09-09", 10 + number))
+            with connection.cursor(binary=True) as cursor:
+                cursor.execute("SELECT email FROM people WHERE email = %s", (BOB,))
+                assert cursor.fetchall() == [(BOB,)] * (number + 1)
+        with first.cursor().copy("COPY people (id, email) FROM STDIN") as copy:
+            copy.write_row((99, BOB))
+        assert second.execute("SELECT email FROM people WHERE id = 99").fetchall() == [(BOB,)]
+        with first.pipeline():
+            cursors = [first.execute("SELECT %s::int, email FROM people WHERE id = %s", (n, 1)) for n in range(5)]
+            assert [cursor.fetchone() for cursor in cursors] == [(n, ANN) for n in range(5)]
+
+
+def test_a_query_string_of_several_statements_and_errors_in_it(pooled: Pooled) -> None:
+    with pooled.connect() as connection:
+        for _ in range(3):
+            cursor = connection.execute("SELECT 1; SELECT email FROM people WHERE id = 1")
+            cursor.nextset()
+            assert cursor.fetchall() == [(ANN,)]
+            with pytest.raises(psycopg.errors.UndefinedTable):
+                connection.execute("SELECT * FROM nowhere")
+            with pytest.raises(psycopg.errors.FeatureNotSupported):
+                connection.execute("SELECT upper(email) FROM people")
+            connection.execute("CREATE TABLE more (a int); SELECT * FROM more; DROP TABLE more")
+
+
+# -- what one transaction leaves behind for another session's ----------------------------------------------------------
+
+
+@contextlib.contextmanager
+def processes(behind: Pooled) -> Iterator[tuple[Lend, Lend]]:
+    """The two server processes of the pool, each as a context in which it is the only one that can be had."""
+    with behind.connect(autocommit=False) as one, behind.connect(autocommit=False) as two:
+
+        def pids() -> list[int]:
+            return [connection.execute("SELECT pg_backend_pid()").fetchone()[0] for connection in (one, two)]  # type: ignore[index, misc]
+
+        @contextlib.contextmanager
+        def lend(wanted: int) -> Iterator[None]:
+            taken = dict(zip(pids(), (one, two), strict=True))
+            taken.pop(wanted).rollback()
+            yield
+            for connection in taken.values():
+                connection.rollback()
+
+        first, second = pids()
+        one.rollback()
+        two.rollback()
+        yield partial(lend, first), partial(lend, second)
+
+
+def run(connection: psycopg.Connection[tuple[object, ...]], protocol: str, text: str, *values: object) -> list[object]:
+    """One statement in a transaction of its own; the first column of its rows."""
+    cursor = (psycopg.ClientCursor if protocol == "simple" else psycopg.Cursor)(connection)
+    cursor.execute(text.encode(), values)
+    return [row[0] for row in cursor.fetchall()] if cursor.description else []
+
+
+INSERT, SELECT = "INSERT INTO people (id, email) VALUES (%s, %s)", "SELECT email FROM people WHERE email = %s"
+
+
+@pytest.mark.parametrize("protocol", ["simple", "extended"])
+def test_a_search_path_that_one_server_process_has_and_the_other_has_not(behind: Pooled, protocol: str) -> None:
+    with processes(behind) as (first, second), behind.connect() as session:
+        for number in range(3):
+            with first():
+                session.execute("SET search_path TO other, public")
+                run(session, protocol, INSERT, number, "plain")
+                assert run(session, protocol, SELECT, "plain") == ["plain"] * (number + 1)
+            with second():
+                run(session, protocol, INSERT, 10 + number, BOB)
+                assert run(session, protocol, SELECT, BOB) == [BOB] * (number + 1)
+
+
+@pytest.mark.parametrize("protocol", ["simple", "extended"])
+def test_a_temporary_table_that_hides_a_sealed_one_in_one_server_process(behind: Pooled, protocol: str) -> None:
+    with processes(behind) as (first, second), behind.connect() as session, behind.connect() as stray:
+        with first():
+            stray.execute("CREATE TEMPORARY TABLE people (id int, email text)")
+        for number in range(3):
+            with first():
+                run(session, protocol, INSERT, number, "plain")
+                assert run(session, protocol, SELECT, "plain") == ["plain"] * (number + 1)
+            with second():
+                run(session, protocol, INSERT, 10 + number, BOB)
+                assert run(session, protocol, SELECT, BOB) == [BOB] * (number + 1)
+
+
+def prepare(connection: psycopg.Connection[tuple[object, ...]], name: bytes, text: str) -> None:
+    assert connection.pgconn.prepare(name, text.encode()).status == ExecStatus.COMMAND_OK
+
+
+def execute(connection: psycopg.Connection[tuple[object, ...]], name: bytes, *values: bytes) -> str | None:
+    """The SQLSTATE, or None."""
+    sqlstate = connection.pgconn.exec_prepared(name, values).error_field(DiagnosticField.SQLSTATE)
+    return None if sqlstate is None else sqlstate.decode()
+
+
+SEALED = "INSERT INTO public.people (id, email) VALUES ($1, $2)"
+PLAIN = "INSERT INTO other.people (id, email) VALUES ($1, $2)"
+
+
+@pytest.mark.parametrize("name", [b"s", b"", b'o"d\\d'])
+def test_a_prepared_statement_that_is_another_one_in_another_server_process(behind: Pooled, name: bytes) -> None:
+    with processes(behind) as (first, second), behind.connect() as session, behind.connect() as stray:
+        with first():
+            prepare(stray, name, SEALED)
+        with second():
+            prepare(session, name, PLAIN)
+        with first():
+            assert execute(session, name, b"50", b"plain") == "26000"
+        with second():
+            assert execute(session, name, b"51", b"plain") == (None if name else "26000")
+        with first():
+            assert execute(stray, name, b"52", BOB.encode()) == (None if name else "26000")
+        with second():
+            assert execute(stray, name, b"53", BOB.encode()) == "26000"
+    with behind.stack.direct() as direct:
+        assert direct.execute("SELECT id FROM people WHERE id > 1").fetchall() == ([(52,)] if name else [])
+        assert direct.execute("SELECT id FROM other.people").fetchall() == ([(51,)] if name else [])
+
+
+def test_a_statement_of_prepare_runs_in_its_transaction_only(behind: Pooled) -> None:
+    with processes(behind) as (first, second), behind.connect() as session, behind.connect() as stray:
+        with first():
+            stray.execute("PREPARE q (int, text) AS INSERT INTO public.people (id, email) VALUES ($1, $2)")
+        with second(), session.transaction():
+            session.execute("PREPARE q (int, text) AS INSERT INTO other.people (id, email) VALUES ($1, $2)")
+            session.execute("EXECUTE q (60, 'plain')")
+        for process in (first, second):
+            with process(), pytest.raises(psycopg.errors.InvalidSqlStatementName):
+                session.execute("EXECUTE q (61, 'plain')")
+    with behind.stack.direct() as direct:
+        assert direct.execute("SELECT id FROM people").fetchall() == [(1,)]
+        assert direct.execute("SELECT id FROM other.people").fetchall() == [(60,)]
+
+
+def test_batches_that_are_sent_without_waiting(behind: Pooled) -> None:
+    with behind.connect() as session, session.pipeline() as pipeline:
+        for number in range(20):
+            inserted = session.execute(INSERT, (70 + number, f"{number}{BOB}"))
+            pipeline.sync()
+            found = session.execute("SELECT email FROM people WHERE id = %s", (70 + number,))
+            pipeline.sync()
+            assert (inserted.rowcount, found.fetchall()) == (1, [(f"{number}{BOB}",)])

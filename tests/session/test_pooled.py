@@ -1,0 +1,117 @@
+"""A pooler between proxy and server: the process that answers is not the one of BackendKeyData, and may be another one
+for each transaction. What is known of it is read in the client's own transaction."""
+
+from __future__ import annotations
+
+from tests.session.playbook import (
+    BOUND,
+    CLOSED,
+    LITERAL,
+    NO_DATA,
+    PARSED,
+    PID,
+    SELECT,
+    SYNC,
+    Book,
+    Talk,
+    bind,
+    close,
+    complete,
+    error,
+    error_fields,
+    execute,
+    facts,
+    kinds,
+    parse,
+    query,
+    ready,
+)
+
+OTHER = PID + 1
+READ = "CPBECC"
+"""The messages of one reading."""
+
+
+def pooled() -> Talk:
+    """After a first statement, which has shown that there is a pooler."""
+    talk = Talk(Book())
+    talk.client(query("SELECT 'warm'"))
+    talk.serve_reads(session_facts=facts(pid=OTHER))
+    talk.serve_reads(session_facts=facts(pid=OTHER))
+    assert kinds(talk.at_server()) == "PBDES"
+    talk.server(PARSED, BOUND, NO_DATA, complete(), ready())
+    assert kinds(talk.at_client()) == "CZ"
+    return talk
+
+
+def test_what_is_known_of_the_process_is_read_in_the_transaction_of_each_statement() -> None:
+    talk = pooled()
+    for _ in range(2):
+        talk.client(parse(SELECT), SYNC)
+        talk.serve_reads(session_facts=facts(pid=OTHER))  # no Sync: it begins the batch of the client
+        assert kinds(talk.at_server()) == "PS"
+        talk.server(PARSED, ready())
+        assert talk.at_client() == [PARSED, ready()]
+
+
+def test_within_a_transaction_block_it_is_read_once() -> None:
+    talk = pooled()
+    talk.client(query("BEGIN"))
+    assert kinds(talk.at_server()) == "Q"
+    talk.server(complete("BEGIN"), ready("T"))
+    talk.at_client()
+    talk.client(query(LITERAL))
+    talk.serve_reads(session_facts=facts(pid=OTHER), status="T")
+    assert kinds(talk.at_server()) == "Q"
+    talk.server(complete(), ready("T"))
+    talk.client(query(LITERAL))
+    assert kinds(talk.at_server()) == "Q"
+
+
+def test_a_batch_waits_until_the_one_before_it_has_ended() -> None:
+    talk = pooled()
+    talk.client(parse(SELECT), SYNC, parse(SELECT), SYNC)
+    talk.serve_reads(session_facts=facts(pid=OTHER))
+    assert kinds(talk.at_server()) == "PS"
+    talk.server(PARSED, ready())
+    assert kinds(talk.at_server()) == READ + "H"
+
+
+def test_a_reading_that_fails_is_the_error_of_a_query() -> None:
+    talk = pooled()
+    talk.client(query(LITERAL))
+    assert kinds(talk.at_server()) == READ + "H"
+    talk.server(CLOSED, error("57014"))
+    assert kinds(talk.at_server()) == "S"
+    assert error_fields(talk.at_client()[0])["C"] == "57014"
+    talk.server(ready())
+    assert talk.at_client() == [ready()]
+    talk.client(query(LITERAL))
+    assert kinds(talk.at_server()) == READ + "H"
+
+
+def test_a_reading_that_fails_is_the_error_of_a_batch() -> None:
+    talk = pooled()
+    talk.client(parse(SELECT), bind(b"x"), execute(), close("S"))
+    talk.at_server()
+    talk.server(CLOSED, error("57014"))
+    assert kinds(talk.at_server()) == ""
+    talk.client(SYNC)
+    assert talk.at_server() == [SYNC]
+    talk.server(ready())
+    assert kinds(talk.at_client()) == "EZ"
+
+
+def test_the_unnamed_statement_does_not_outlive_its_transaction() -> None:
+    talk = pooled()
+    talk.client(parse(SELECT), SYNC)
+    talk.serve_reads(session_facts=facts(pid=OTHER))
+    talk.server(PARSED, ready())
+    talk.at_server()
+    talk.at_client()
+    talk.client(bind(b"x"), execute(), SYNC)
+    talk.serve_reads(session_facts=facts(pid=OTHER))
+    assert kinds(talk.at_server()) == "PS"
+    talk.server(error("42703"), ready())
+    refused, _ = talk.at_client()
+    assert error_fields(refused)["C"] == "26000"

@@ -82,6 +82,20 @@ def rotate(
 
 
 @keys_app.command()
+def settle(
+    config: ConfigFile,
+    domains: Annotated[list[str], typer.Argument(help="Domains that wait, as keys list shows.", metavar="DOMAIN...")],
+    keyset: Keyset = "",
+) -> int:
+    """End the rotation of domains whose columns are resealed in every database. `reseal` does it where it can tell."""
+    _, keys = _read(config, keyset)
+    for domain, key in rotation.settle(keys, domains).items():
+        typer.echo(f"domain {domain}: key {key} seals")
+    typer.echo(_RELOAD)
+    return 0
+
+
+@keys_app.command()
 def rewrap(
     config: ConfigFile,
     to: Annotated[

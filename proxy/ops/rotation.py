@@ -119,6 +119,26 @@ def _moved(file: KeyFile, key_id: int, domains: Mapping[str, bool]) -> KeyFile:
     return file.model_copy(update={"domains": file.domains | now, "next": waiting})
 
 
+def settle(keys: Keys, domains: Collection[str]) -> dict[str, int]:
+    """Domain -> the key that seals from now on: the one that it has waited for. Raises KeyringError where one of
+    `domains` does not wait; then nothing has changed."""
+    settled: dict[str, int] = {}
+
+    def change(file: KeyFile) -> KeyFile:
+        for domain in domains:
+            if domain not in file.next:
+                waiting = ", ".join(sorted(file.next)) or "none"
+                raise KeyringError(
+                    f"domain {domain!r} does not wait to be resealed; waiting: {waiting}", path=keys.keyring
+                )
+            settled[domain] = file.next[domain]
+        left = {domain: key for domain, key in file.next.items() if domain not in settled}
+        return file.model_copy(update={"domains": file.domains | settled, "next": left})
+
+    edit_keyfile(keys.keyring, change)
+    return settled
+
+
 def retire(keys: Keys, key_id: int, *, holders: Collection[str] | None, force: bool = False) -> KeyEntry:
     """Values under key `key_id` open no more. `holders` are the columns that hold some; None: nobody has looked.
 

@@ -396,3 +396,15 @@ def test_the_domains_of_a_policy_are_those_of_one_keyset() -> None:
     columns = (NOTES, EMAIL, column("email", Scheme.RANDOM), column("theirs", Scheme.ORDER, keyset="tenant"))
     assert domains_of(Policy(columns), "") == {"notes": False, "email": True}
     assert domains_of(Policy(columns), "tenant") == {"theirs": True}
+
+
+def test_a_domain_that_waits_is_settled_by_hand_and_no_other(keys: Keys) -> None:
+    old = load(keys).primary
+    new = rotate(keys, {"a": True, "b": True}, name="second").key.id
+    with pytest.raises(KeyringError, match="domain 'c' does not wait to be resealed; waiting: a, b"):
+        rotation.settle(keys, ["a", "c"])
+    assert load(keys).next_key("a") == new
+    assert rotation.settle(keys, ["a"]) == {"a": new}
+    opened = load(keys)
+    assert (opened.sealing_key("a"), opened.next_key("a")) == (new, None)
+    assert (opened.sealing_key("b"), opened.next_key("b")) == (old, new)

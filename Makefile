@@ -6,13 +6,13 @@ STAMP  := $(VENV)/.installed
 
 COVERED := tests/wire tests/codecs tests/session tests/fuzz tests/server/test_startup.py
 
-.PHONY: demo test oracle mutation clients fuzz coverage bench campaign native asan lint format clean
+.PHONY: demo test oracle mutation clients faults fuzz coverage bench campaign native asan lint format clean
 
 demo: $(STAMP)
 	$(BIN)/sealwire demo $(ARGS)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not oracle and not clients" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not oracle and not clients and not faults" $(ARGS)
 
 # Every statement of the corpora on a plain database and through the proxy on a sealed one: minutes, not seconds.
 oracle: $(STAMP)
@@ -35,6 +35,10 @@ fuzz: $(STAMP)
 # Lines and branches of proxy/wire and proxy/session that their own tests reach.
 coverage: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered $(COVERED) $(ARGS)
+
+# What goes wrong around a proxy that serves, at length; .ci/run has the short form.
+faults: $(STAMP)
+	SEALWIRE_FAULTS=long $(BIN)/python -m pytest -m faults -s tests/faults $(ARGS)
 
 # Throughput beside PgBouncer and pgcrypto where those are installed: see docs/performance.md.
 bench: $(STAMP)

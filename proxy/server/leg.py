@@ -13,6 +13,9 @@ from typing import Final, Protocol, cast
 WRITE_HIGH_WATER: Final = 256 * 1024
 """Bytes queued for one peer above which the other is not read. Also about what one read brings in on uvloop."""
 
+TURN: Final = 64 * 1024
+"""A read that brings in as much ends the turn: uvloop would read on, up to 32 times, before it looks at others."""
+
 
 class LegOwner(Protocol):
     """What a relay wants to be told about one of its legs."""
@@ -34,6 +37,7 @@ class Leg(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._owner: LegOwner | None = None
         self._reading = True
+        self._paused = False  # until the others have had their turn
         self._write_ended = False
         self._received = bytearray()
         self._waiter: asyncio.Future[None] | None = None
@@ -78,6 +82,8 @@ class Leg(asyncio.Protocol):
         if wanted == self._reading or self.lost.done() or self.transport.is_closing():
             return
         self._reading = wanted
+        if self._paused:
+            return
         if wanted:
             self.transport.resume_reading()
         else:
@@ -118,11 +124,20 @@ class Leg(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._owner is not None:
+            if len(data) >= TURN and self._reading and not self._paused and not self.transport.is_closing():
+                self._paused = True
+                self.transport.pause_reading()
+                asyncio.get_running_loop().call_soon(self._go_on)
             self._owner.leg_data(self, data)
             return
         self._received += data
         self.set_reading(False)
         self._wake()
+
+    def _go_on(self) -> None:
+        self._paused = False
+        if self._reading and not self.lost.done() and not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def eof_received(self) -> bool:
         self.eof = True

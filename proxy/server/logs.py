@@ -32,6 +32,7 @@ class _Log:
 
 def configure() -> None:
     """Set structlog up for a process that serves."""
+    _occupy_standard_descriptors()
     log = _Log()
     watched = sys.stderr is not None and os.isatty(_STANDARD_ERROR)
     structlog.configure(
@@ -42,6 +43,16 @@ def configure() -> None:
         ],
         logger_factory=lambda *_: log,
     )
+
+
+def _occupy_standard_descriptors() -> None:
+    """Where the program was started without one of them, the next socket would get its number: libuv ends a process
+    that closes such a socket, and whatever a library writes to standard error would go to a peer."""
+    for descriptor in range(_STANDARD_ERROR + 1):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
 
 
 def flush() -> None:

@@ -195,7 +195,9 @@ class Relay:
             self._session.server_lost()
             self._flush()
 
-        self._step(tell)
+        # A server that was told of the client's end, and has answered everything, closes without a word.
+        if not (self._server_told and self._session.idle):
+            self._step(tell)
         self._end()
 
     def _end(self) -> None:

@@ -117,40 +117,6 @@ def sealed_bind(mold: Execution, params: list[tuple[int, Convert | None]], value
     return messages.message(b"B", *parts)
 
 
-def open_row(openers: list[Convert | None], data: bytes, at: int, parts: list[bytes]) -> int:
-    """The DataRow at `at`, opened and appended to `parts`; the place behind it. Raises Unlike, Refused."""
-    unpack = INT32.unpack_from
-    end: int = at + 1 + unpack(data, at + 1)[0]
-    begin = at + HEADER
-    at = begin + 2
-    if at > end or UINT16.unpack_from(data, begin)[0] != len(openers):
-        raise Unlike
-    row: list[bytes] = []
-    for opener in openers:
-        if at + 4 > end:
-            raise Unlike
-        (size,) = unpack(data, at)
-        at += 4
-        if size == -1:
-            continue
-        if size < 0 or at + size > end:
-            raise Unlike
-        if opener is not None:
-            row.append(data[begin : at - 4])
-            value = opener(data[at : at + size])
-            row.append(INT32.pack(len(value)))
-            row.append(value)
-            begin = at + size
-        at += size
-    if at != end:
-        raise Unlike
-    row.append(data[begin:end])
-    body = b"".join(row)
-    parts.append(b"D" + INT32.pack(len(body) + 4))
-    parts.append(body)
-    return end
-
-
 def spliced_query(mold: Mold, tokens: Sequence[str]) -> str:
     """The statement for the server. Raises Refused for a literal that cannot be sealed."""
     out: list[str] = []

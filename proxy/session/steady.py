@@ -22,6 +22,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from proxy import kernel
 from proxy.errors import ProtocolViolation, Refused
 from proxy.session import rewriting
 from proxy.session.backend import Backend, is_held
@@ -36,7 +37,6 @@ from proxy.session.molds import (
     Unlike,
     bound_values,
     is_simple,
-    open_row,
     sealed_bind,
     spliced_query,
 )
@@ -62,6 +62,7 @@ _TAILS: Final = {b"BES": _EXECUTE + messages.SYNC, b"BDES": _DESCRIBE + _EXECUTE
 _BOUND: Final = messages.message(b"2")
 _PARSED: Final = messages.message(b"1")
 _PARSE_COMPLETE: Final = ord("1")
+_COMMAND_COMPLETE: Final = ord("C")
 _BIND_COMPLETE: Final = ord("2")
 _STATUS: Final = {ord("I"): b"I", ord("T"): b"T", ord("E"): b"E"}
 _MOLDS: Final = 256
@@ -376,11 +377,14 @@ class Steady:
             raise Unlike
         if mold.plan.results is None:
             return data
-        for _ in range(rows):
+        if rows:
             openers = mold.openers
             if openers is None:
                 openers = mold.openers = self._openers(mold, UINT16.unpack_from(data, at + HEADER)[0])
-            at = open_row(openers, data, at, parts)
+            opened, at = kernel.open_rows(data, at, openers)
+            if data[at] != _COMMAND_COMPLETE:
+                raise Unlike
+            parts.append(opened)
         parts.append(data[at:])
         return b"".join(parts)
 

@@ -225,4 +225,6 @@ def copy_data(data: bytes) -> None:
     assert not failure
     read = read[1:] if options.header else read
     seen = [[None if fields.is_default(raw) else fields.value(raw, at) for at, raw in enumerate(row)] for row in read]
+    if options.format == "text" and not options.null:  # PostgreSQL too writes the empty string as this null
+        seen, values = ([[value or b"" for value in row] for row in rows] for rows in (seen, values))
     assert seen == values or options.force_null or options.force_not_null

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -92,10 +91,12 @@ class Tap:
 
     @staticmethod
     async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, record: list[bytes] | None) -> None:
-        with contextlib.suppress(ConnectionError):
+        try:
             while data := await reader.read(65536):
                 if record is not None:
                     record.append(data)
                 writer.write(data)
                 await writer.drain()
-        writer.close()
+            writer.write_eof()  # and no more: the other direction may still have an answer to bring
+        except OSError:
+            writer.close()

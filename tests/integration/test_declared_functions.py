@@ -71,6 +71,7 @@ def test_arguments_are_sealed_and_results_opened(
     found = at.execute("SELECT p.city, f.email FROM find_people(%s) AS f JOIN people p ON p.email = f.email", (bob,))
     assert found.fetchall() == [("Turin", bob)]
     assert at.execute("SELECT (find_people(%s)).email", (bob,)).fetchone() == (bob,)
+    assert at.execute("SELECT f FROM find_people(%s) f", (bob,)).fetchone() == (("2", bob),)
 
 
 def test_procedures_take_and_give_sealed_values(people: Stack, connection: psycopg.Connection[Any]) -> None:
@@ -96,7 +97,7 @@ def test_a_sealed_argument_may_come_from_its_column(people: Stack, connection: p
         ("SELECT add_person(1, 'CANARY', email)  FROM people", 'argument "city"'),
         ("SELECT find_people('a', 'CANARY')", "argument 2"),
         ("SELECT find_people(who => 'CANARY')", 'argument "who"'),
-        ("SELECT f FROM find_people('CANARY') f", "find|row|record"),
+        ("SELECT f::text FROM find_people('CANARY') f", "cannot be cast to text"),
         ("CREATE VIEW v AS SELECT find_people('CANARY')", "declared"),
         ("CREATE TABLE t AS SELECT * FROM find_people('CANARY')", "declared"),
         ("EXPLAIN CREATE TABLE t AS SELECT * FROM find_people('CANARY')", "declared"),

@@ -20,7 +20,7 @@ def test_every_provider_is_described_and_says_how_it_was_tested() -> None:
 
 def test_the_extras_that_it_names_are_those_of_the_distribution() -> None:
     extras = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"])
-    assert set(re.findall(r"`sealwire\[(\w+)\]`", PAGE)) == extras - {"dev", "demo", "clients"}
+    assert set(re.findall(r"`sealwire\[(\w+)\]`", PAGE)) == extras - {"dev", "demo", "clients", "fuzz"}
 
 
 def test_the_example_of_keysets_loads(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ SELECT c.id FROM customers c, LATERAL (VALUES (c.email)) v (e) WHERE v.e = 'ann.
 --! same
 SELECT status, count(*) FROM customers GROUP BY ROLLUP (status) HAVING grouping(status) = 0 AND status <> 'vip';
 --! same
-EXPLAIN (COSTS OFF) SELECT id FROM countries WHERE code = 'DE';
+EXPLAIN (COSTS OFF) SELECT name FROM countries WHERE code = 'DE';
 --! refused text of an index
 SELECT id FROM customers WHERE email = (ARRAY['ann.okonkwo1@quvex.example', 'x'])[1];
 --! refused computed
@@ -82,7 +82,7 @@ SELECT id FROM customers WHERE email = trim('ann.okonkwo1@quvex.example');
 --! refused computed
 SELECT id FROM customers WHERE email = (SELECT max('ann.okonkwo1@quvex.example'));
 --! refused type of its own
-SELECT id FROM customers WHERE email = 'ann.okonkwo1@quvex.example'::tier;
+SELECT id FROM customers WHERE email = 'gold'::tier;
 --! refused type that is not known
 --$ name ann.okonkwo1@quvex.example
 SELECT id FROM customers WHERE email = $1;

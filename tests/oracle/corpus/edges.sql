@@ -162,6 +162,8 @@ UPDATE notes SET tags = ARRAY[$1] WHERE id = 1 RETURNING tags;
 UPDATE notes SET tags = $1 WHERE id = 1 RETURNING tags;
 
 --# Values that are read twice
+--! refused cast for one use only
+SELECT count(*) FROM customers, (VALUES ('Ann Okonkwo'), ('Ann Ode')) v (e) WHERE full_name <> v.e::varchar(3) GROUP BY v.e;
 --! same
 SELECT c.id, v.e FROM customers c JOIN (VALUES ('ann.okonkwo1@quvex.example'), ('x')) v (e) ON v.e = c.email;
 --! same

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from proxy.config import SealedColumn
+from proxy.sql.naming import quote_ident
 
 if TYPE_CHECKING:
     from proxy.ops.database import Connection
@@ -67,10 +68,6 @@ class IndexFacts:
     """An indexed expression asks more of the column than whether it is NULL."""
     in_predicate: bool
     """So does the predicate of a partial index."""
-
-
-def quote_ident(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def looks_inside(expression: str | None, column: str) -> bool:

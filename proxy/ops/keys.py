@@ -12,7 +12,7 @@ from proxy.config import Keys
 from proxy.crypto import FileProvider, KeyEntry, Keyring, MasterKeyProvider, make_provider
 from proxy.crypto.keyfile import read_keyfile, unwrap_key
 from proxy.errors import KeyringError
-from proxy.ops.catalog import quote_ident
+from proxy.sql.naming import quote_ident
 
 if TYPE_CHECKING:
     from proxy.ops.database import Connection

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 
 from proxy.config import Scheme
-from proxy.ops.catalog import quote_ident
 from proxy.ops.scan_detect import TEXTUAL, Detection, Sample, detect
 from proxy.pgtypes import Family, SqlType, type_of_oid
+from proxy.sql.naming import quote_ident
 
 if TYPE_CHECKING:
     from proxy.ops.database import Connection

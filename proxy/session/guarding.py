@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any, Final
 from proxy.config import DatabasePolicy, Scheme, SealedColumn
 from proxy.errors import ProtocolViolation, Refused, SealwireError
 from proxy.sql.catalog import SEALED_SCHEMA, Catalog, Relation
+from proxy.sql.naming import quote_ident
 from proxy.sql.plan import Plan
 from proxy.wire import messages
 from proxy.wire.messages import Bind, Parse, Target
@@ -119,7 +120,7 @@ class Guard:
 
     @staticmethod
     def _lock(relation: Relation) -> bytes:
-        return f"SELECT * FROM ONLY {_quoted(relation.schema)}.{_quoted(relation.name)}".encode()  # noqa: S608
+        return f"SELECT * FROM ONLY {quote_ident(relation.schema)}.{quote_ident(relation.name)}".encode()  # noqa: S608
 
     def _query(self) -> bytes:
         ledger = self._catalog.by_name.get((SEALED_SCHEMA, LEDGER))
@@ -262,7 +263,3 @@ class SealersNow:
 def named_tables(plan: Plan) -> frozenset[int]:
     """OIDs of the tables with columns of the policy that a statement names."""
     return plan.tables | plan.pending
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -96,3 +96,8 @@ def _sublink(node: ast.SubLink, subqueries: Mapping[int, str]) -> tuple[str | No
     if node.subLinkType == enums.SubLinkType.EXPR_SUBLINK and (name := subqueries.get(id(node))) is not None:
         return name, _SURE
     return None, 0
+
+
+def quote_ident(name: str) -> str:
+    """A name as SQL text that means it whatever its letters are."""
+    return '"' + name.replace('"', '""') + '"'

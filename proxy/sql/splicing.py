@@ -16,6 +16,8 @@ from pglast.error import Error
 from pglast.parser import parse_sql_json, scan
 from pglast.stream import RawStream
 
+from proxy.sql.naming import quote_ident
+
 _COMMENTS: Final = frozenset({"SQL_COMMENT", "C_COMMENT"})
 _STRINGS: Final = frozenset({"SCONST", "USCONST", "XCONST", "BCONST"})
 _NUMBERS: Final = frozenset({"ICONST", "FCONST"})
@@ -134,7 +136,7 @@ class _Source:
             first = last = self._at(node.location)
             while self._name(last + 1) == _DOT:
                 last += 2
-            name = ".".join(_quoted(part.sval) for part in node.funcname or ())
+            name = ".".join(quote_ident(part.sval) for part in node.funcname or ())
             return self._start(first), self._end(last), name
         raise _Unclear
 
@@ -277,8 +279,4 @@ def _is_word(character: str) -> bool:
 
 
 def _named(name: str) -> str:
-    return f" AS {_quoted(name)}"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    return f" AS {quote_ident(name)}"

@@ -13,10 +13,10 @@ from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Final
 
 from proxy.config import Scheme
-from proxy.ops.catalog import quote_ident
 from proxy.ops.life.recipe import Operation
 from proxy.ops.life.rewrite import CannotCarry, Comparable, check_looks_inside, follow_view, index_for, index_keys
 from proxy.ops.life.target import Target, quote_literal
+from proxy.sql.naming import quote_ident
 
 if TYPE_CHECKING:
     import asyncpg

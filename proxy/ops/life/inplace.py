@@ -14,7 +14,6 @@ import asyncpg
 
 from proxy.config import Keys
 from proxy.crypto import Keyring
-from proxy.ops.catalog import quote_ident
 from proxy.ops.life import swap as sql
 from proxy.ops.life.dependents import Dependents, read_dependents
 from proxy.ops.life.fill import Progress, Settings, Writer
@@ -23,6 +22,7 @@ from proxy.ops.life.online import Result, crew_size, in_turn, in_turn_until_done
 from proxy.ops.life.plan import CannotWork, Plan, new_defaults
 from proxy.ops.life.recipe import Crew, Operation
 from proxy.ops.life.target import Target
+from proxy.sql.naming import quote_ident
 
 if TYPE_CHECKING:
     from proxy.ops.database import Connection

@@ -11,7 +11,6 @@ import asyncpg
 from proxy.config import DatabasePolicy, Scheme, SealedColumn
 from proxy.crypto import Keyring
 from proxy.errors import CannotOpen, ConfigError, Refused, SealwireError
-from proxy.ops.catalog import quote_ident
 from proxy.ops.life.dependents import Dependents, read_dependents
 from proxy.ops.life.ledger import Job, read_jobs
 from proxy.ops.life.recipe import Operation, Recipe, make_converter
@@ -20,6 +19,7 @@ from proxy.ops.life.rows import SIGNATURE
 from proxy.ops.life.target import Target, firing_triggers, quote_literal, read_targets
 from proxy.ops.schema import installed_version
 from proxy.pgtypes import Family, SqlType
+from proxy.sql.naming import quote_ident
 from proxy.wire.codecs import Settings as CodecSettings
 from proxy.wire.codecs import text_encoder
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from proxy.ops.catalog import quote_ident
 from proxy.ops.life.dependents import Dependents
 from proxy.ops.life.recipe import Operation
 from proxy.ops.life.target import Target, quote_literal
+from proxy.sql.naming import quote_ident
 
 SEALED: Final = "sealwire.sealed"
 NAMED_NOT_NULL: Final = 180_000

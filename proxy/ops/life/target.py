@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proxy.config import SealedColumn
-from proxy.ops.catalog import quote_ident
 from proxy.sql.catalog import SHADOW_PREFIX
+from proxy.sql.naming import quote_ident
 
 if TYPE_CHECKING:
     import asyncpg

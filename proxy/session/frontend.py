@@ -163,7 +163,7 @@ class Frontend:
             c.discarding = True
 
     def _oversized(self, item: Oversized) -> bool:
-        if chr(item.type) not in "QPB":
+        if chr(item.type) not in "QPBF":
             raise ProtocolViolation("invalid message length")
         self.refuse(chr(item.type), too_large(f"a message of {item.size} bytes"))
         return True
@@ -489,8 +489,11 @@ class Frontend:
         return True
 
     def _sync(self, raw: bytes) -> bool:
-        self._c.discarding = False
-        self._c.send(Kind.SYNC, raw, Expectation())
+        c = self._c
+        if c.owes_failure and not c.replies.skipping:
+            c.poison(None)
+        c.owes_failure = c.discarding = False
+        c.send(Kind.SYNC, raw, Expectation())
         return True
 
     def _flush(self, raw: bytes) -> bool:

@@ -134,8 +134,7 @@ class Guard:
             columns = messages.parse_row_description(raw)
             self._described.append({c.name.decode(errors="replace"): (c.attribute, c.type) for c in columns})
         elif raw[:1] == b"D":
-            (value,) = messages.parse_data_row(raw)
-            self._state = json.loads(value or b"[]")
+            self._state = _rows(messages.parse_data_row(raw))
         if ends:
             self._open -= 1
             self.finished = self._open == 0
@@ -207,6 +206,17 @@ class Guard:
                 f'column "{column.name}" is sealed under key {key}, which this proxy does not have',
                 hint="give it the keyring of now and reload it",
             ) from None
+
+
+def _rows(values: Sequence[bytes | None]) -> list[list[Any]]:
+    """The answer to the catalog query, one row per table. Raises ProtocolViolation."""
+    try:
+        found = json.loads(values[0] or b"[]") if len(values) == 1 else None
+    except ValueError:
+        found = None
+    if not isinstance(found, list):
+        raise ProtocolViolation("unexpected answer to a catalog query")
+    return found
 
 
 def snapshot_too_old(column: SealedColumn) -> Refused:

@@ -126,6 +126,7 @@ class Planner:
         """The basis, where nothing has to be read before the next analysis and nothing that this transaction has sent
         may change it. It is one object for as long as it stays the same."""
         database, facts = self._shared.database(self._name), self._facts
+        snapshot = database.snapshot if self._own is None or self._own.epoch != database.epoch else self._own
         if (
             database is not self._database
             or self.pooled
@@ -135,10 +136,8 @@ class Planner:
             or self._facts_stale
             or self._catalog_changed
             or self._settings_changed
+            or snapshot is None
         ):
-            return None
-        snapshot = database.snapshot if self._own is None or self._own.epoch != database.epoch else self._own
-        if snapshot is None:
             return None
         known = self._standing
         if known is None or known.snapshot is not snapshot or known.path is not facts.path:
@@ -270,9 +269,7 @@ class Planner:
         """What `analyse_free` or `analyse` would give for a text that has been analysed before; None: find it there."""
         if not _FREE.fullmatch(text):
             return basis.snapshot.plans.known(text, types, basis.path)
-        if types:
-            return None
-        found = self.database.blank.plans.known(text, (), SearchPath())
+        found = self.database.blank.plans.known(text, types, SearchPath())
         is_free = found and all(isinstance(one, Statement) and not one.plan.touches_sealed for one in found)
         return found if is_free else None
 

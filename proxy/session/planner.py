@@ -289,7 +289,8 @@ class Planner:
         return None
 
     def analyse_blind(self, text: str, types: tuple[int, ...]) -> Analysis:
-        """In a failed transaction nothing can be read, and nothing runs but its end: only that is let through."""
+        """In a failed transaction nothing can be read, and nothing runs but its end: only that is let through. It takes
+        back settings, so that what follows it in the same string is analysed when it has run."""
         kept: list[Statement | Failure] = []
         for one in self.analyse(text, types):
             if isinstance(one, Failure) or Effect.TRANSACTION not in one.plan.effects:
@@ -298,7 +299,7 @@ class Planner:
                 )
                 kept.append(Failure(one.start, one.end, error))
             else:
-                kept.append(one)
+                kept.append(replace(one, plan=replace(one.plan, effects=one.plan.effects | Effect.SETTINGS)))
         return tuple(kept)
 
 

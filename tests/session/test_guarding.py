@@ -104,6 +104,16 @@ def test_what_the_server_says_agrees_and_the_statement_goes() -> None:
     assert talk.at_client() == [complete(), ready()]
 
 
+def test_a_column_that_is_still_plain_passes_while_it_is() -> None:
+    catalog = json.loads(CATALOG)
+    catalog["relations"][0][7][1][2:6] = [25, -1, 25, -1]
+    talk = Talk(shared=Shared(PENDING, Sealers(), analyse=Book(BOOK)))
+    talk.client(parse(TEXT), SYNC)
+    talk.serve_reads(catalog=json.dumps(catalog))
+    talk.serve_guard(columns_now=columns(("id", TABLE, 1, 23), ("email", TABLE, 2, 25), ("born", TABLE, 3, 17)))
+    assert kinds(talk.at_server()) == "PS"
+
+
 def test_a_batch_asks_once_for_all_its_statements() -> None:
     talk = guarded()
     talk.client(parse(TEXT, "s"), bind(statement="s"), execute(), parse(TEXT), bind(), execute(), SYNC)

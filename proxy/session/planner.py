@@ -125,9 +125,10 @@ class Planner:
     def standing(self) -> Basis | None:
         """The basis, where nothing has to be read before the next analysis and nothing that this transaction has sent
         may change it. It is one object for as long as it stays the same."""
-        database, facts = self._shared.database(self._name), self._facts
+        database, facts = self._shared.databases.get(self._name), self._facts
         if (
-            database is not self._database
+            database is None
+            or database is not self._database
             or self.pooled
             or facts is None
             or self._facts_epoch != database.epoch

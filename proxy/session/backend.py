@@ -185,7 +185,9 @@ class Backend:
             raise ProtocolViolation(f"unexpected server message 'G' in reply to {kind.name}")
         c.copy = Copy.IN
         try:
-            c.client.set_passing("d", passing=not c.start_copy(expectation))
+            is_sealed = c.start_copy(expectation)
+            c.client.set_passing("d", passing=not is_sealed)
+            c.client.stream(_COPY_DATA if is_sealed else None)
         except Refused as error:
             c.fail_copy(error)
 
@@ -246,6 +248,7 @@ class Backend:
     def _copy_over(self) -> None:
         self._c.copy = Copy.NONE
         self._c.client.set_passing("d", passing=False)
+        self._c.client.stream(None)
 
     # -- errors --------------------------------------------------------------------------------------------------------
 

@@ -307,3 +307,17 @@ def test_rows_of_copy_are_opened_alike(
             errors = [one for one in answers if not isinstance(one, bytes)]
             found.append((b"".join(one for one in answers if isinstance(one, bytes)), errors))
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 511, 512, 513, 1024, 5000, 100_000])
+def test_values_of_any_length_are_sealed_alike(native: ModuleType, size: int) -> None:
+    plain, header = random.Random(size).randbytes(size), b"\xe1\x01\0\0\0\7"
+    for associated in (b"", b"a", bytes(16), b"associated data of more than one block"):
+        nonce = random.Random(len(associated)).randbytes(12)
+        ours, theirs = (one.RandomKey(one.Gcm(bytes(range(32))), header, associated) for one in (native, reference))
+        sealed = ours.seal(plain, nonce)
+        assert sealed == theirs.seal(plain, nonce)
+        assert ours.open(sealed) == plain == theirs.open(sealed)
+        with pytest.raises(CannotOpen, match="altered"):
+            ours.open(sealed[:-1] + bytes((sealed[-1] ^ 1,)))
+        assert ours.open(sealed) == plain, "a failure leaves nothing behind"

@@ -299,8 +299,8 @@ class Frontend:
                 if isinstance(one, Failure):
                     raise as_refused(one.error)
                 resolved = self.resolve(one.plan)
-                if resolved is None:
-                    raise plan_changed()  # what this string itself has made stale
+                if resolved is None:  # pragma: no cover - behind what could make a name stale, needs_script() is true
+                    raise plan_changed()
                 plan = resolved.plan
                 piece = rewriting.splice(plan, c.settings, c.sealers)
             except Refused as error:
@@ -336,17 +336,19 @@ class Frontend:
 
     def resolve(self, plan: Plan) -> references.Resolved | None:
         """The plan with the names in it looked up. None: hold the message. Raises Refused."""
-        return references.resolve(self._c, plan, self._current)
+        return references.resolve(self._c, plan, self._current, inherited=self._inherited)
 
     def needs_script(self, found: Analysis) -> bool:
-        """A statement behind one that changes catalog or settings can only be analysed when that one has run."""
+        """A statement behind one that changes catalog or settings can only be analysed when that one has run. So can
+        one behind EXECUTE or FETCH: what these run may be made in this very string, and change settings."""
         changed = False
         for one in found:
             plan = one.plan if isinstance(one, Statement) else Plan()
             independent = Effect.TRANSACTION in plan.effects or plan.tag in _INDEPENDENT_TAGS
             if changed and not independent:
                 return True
-            changed = changed or bool(plan.effects & _LATER_BATCH)
+            refers = plan.executes is not None or plan.fetches is not None
+            changed = changed or refers or bool(plan.effects & _LATER_BATCH)
         return False
 
     def admits(self, resolved: Sequence[references.Resolved]) -> bool:

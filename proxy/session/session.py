@@ -165,8 +165,6 @@ class Session:
                 self._backend.regulate()
             while (item := self._server.next()) is not None:
                 self._server_item(item)
-                if self.closing:
-                    return
             if self._frontend is not None:
                 self._frontend.advance()
         except ProtocolViolation as violation:
@@ -236,8 +234,7 @@ class Session:
             self._to_server.append(self._transparent.client(item))
             self._leaving = self._transparent.leaving
             return True
-        if self._frontend is None or self._conversation is None:
-            raise AssertionError("no stage")
+        assert self._frontend is not None and self._conversation is not None  # noqa: S101, PT018  (as in _server_item)
         handled = self._frontend.handle(item)
         self._leaving = self._conversation.leaving
         return handled
@@ -248,7 +245,8 @@ class Session:
             self._begin()
         elif self._transparent is not None:
             self._to_client.append(self._transparent.server(item))
-        elif self._backend is not None:
+        else:
+            assert self._backend is not None  # noqa: S101  (one of the stages has begun)
             self._backend.handle(item)
 
     def _begin(self) -> None:

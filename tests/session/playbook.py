@@ -65,7 +65,13 @@ CATALOG = json.dumps(
 )
 
 
-def facts(*, schemas: tuple[str, ...] = ("pg_catalog", "public"), bytea_output: str = "hex", pid: int = PID) -> str:
+def facts(
+    *,
+    schemas: tuple[str, ...] = ("pg_catalog", "public"),
+    bytea_output: str = "hex",
+    pid: int = PID,
+    temporary: list[tuple[int, str]] | None = None,
+) -> str:
     return json.dumps(
         {
             "database": "shop",
@@ -76,6 +82,7 @@ def facts(*, schemas: tuple[str, ...] = ("pg_catalog", "public"), bytea_output: 
             "bytea_output": bytea_output,
             "extra_float_digits": 1,
             "pid": pid,
+            "temporary": temporary,
             "reported": {"TimeZone": "UTC", "DateStyle": "ISO, MDY", "standard_conforming_strings": "on"},
         }
     )
@@ -325,7 +332,13 @@ class Talk:
         return split(data, to_server=True)
 
     def serve_reads(
-        self, *, session_facts: str = "", catalog: str = CATALOG, status: str = "I", before: Iterable[bytes] = ()
+        self,
+        *,
+        session_facts: str = "",
+        catalog: str = CATALOG,
+        statements: str = "{}",
+        status: str = "I",
+        before: Iterable[bytes] = (),
     ) -> list[bytes]:
         """Answer the queries of our own that have just been sent; gives what was sent in front of them, which the
         server answers with `before`."""
@@ -337,7 +350,7 @@ class Talk:
                 text = messages.parse_parse(raw).query.decode()
             if raw[:1] == b"E":
                 value = (session_facts or facts()) if "current_schemas" in text else SYSTEM
-                value = catalog if "NOT false" in text else value
+                value = catalog if "NOT false" in text else statements if "pg_prepared_statements" in text else value
                 answers.append(row(value.encode()) + complete())
             else:
                 answers.append({b"P": PARSED, b"B": BOUND, b"C": CLOSED, b"S": ready(status), b"H": b""}[raw[:1]])

@@ -100,6 +100,32 @@ def test_a_login_that_fails_ends_with_the_servers_words() -> None:
     assert session.closing
 
 
+def test_a_client_may_leave_before_it_has_answered() -> None:
+    session = begin()
+    session.server_data(authentication(3))
+    session.take_to_client()
+    session.client_data(messages.TERMINATE + query("SELECT 1"))
+    assert session.take_to_server() == [messages.TERMINATE]
+    session.server_lost()
+    assert session.closing
+    assert session.take_to_client() == []
+
+
+def test_a_notice_may_come_before_the_server_is_ready() -> None:
+    session = begin()
+    notice = messages.message(b"N", error("01000", "the password expires soon")[5:])
+    session.server_data(notice + STARTED)
+    assert split(b"".join(session.take_to_client()), to_server=False)[0] == notice
+    assert session.idle
+
+
+def test_a_malformed_notice_before_the_server_is_ready_ends_the_session() -> None:
+    session = begin()
+    session.server_data(message(b"N", b"Mno end"))
+    assert error_fields(session.take_to_client()[0])["C"] == "08P01"
+    assert session.closing
+
+
 def test_a_false_replication_parameter_asks_for_nothing() -> None:
     session = begin(POLICY, replication="off")
     session.server_data(STARTED)
@@ -187,6 +213,25 @@ def test_without_a_policy_a_session_knows_when_it_is_idle() -> None:
     assert talk.session.idle
 
 
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_without_a_policy_a_message_that_has_to_be_collected_has_a_bound(side: str) -> None:
+    talk = Talk(policy=EMPTY, max_message=1000)
+    if side == "client":
+        talk.client(message(b"f", b"x" * 2000 + b"\0"))
+    else:
+        talk.server(error("XX000", "x" * 200_000))
+    assert error_fields(talk.at_client()[0])["C"] == "08P01"
+    assert talk.at_server() == [messages.TERMINATE]
+    assert talk.session.closing
+
+
+def test_without_a_policy_an_answer_that_nobody_asked_for_passes() -> None:
+    talk = Talk(policy=EMPTY)
+    talk.server(ready("T"))
+    assert talk.at_client() == [ready("T")]
+    assert not talk.session.idle
+
+
 def test_a_policy_that_comes_later_holds_from_the_next_batch_on() -> None:
     talk = Talk(policy=EMPTY)
     talk.client(parse(SELECT, "old"), SYNC, query("SELECT 1"))
@@ -232,8 +277,9 @@ def test_a_prepared_statement_survives_a_policy_that_does_not_concern_it() -> No
 # -- ends --------------------------------------------------------------------------------------------------------------
 
 
-def test_terminate_is_passed_on() -> None:
-    talk = Talk()
+@pytest.mark.parametrize("policy", [EMPTY, POLICY])
+def test_terminate_is_passed_on(policy: Policy) -> None:
+    talk = Talk(policy=policy)
     talk.client(messages.TERMINATE)
     assert talk.session.take_to_server() == [messages.TERMINATE]
     assert not talk.session.closing
@@ -256,6 +302,25 @@ def test_shutdown_tells_both(policy: Policy) -> None:
     talk.session.shutdown()
     assert error_fields(talk.at_client()[0])["C"] == "57P01"
     assert talk.session.take_to_server() == [messages.TERMINATE]
+    assert talk.session.closing
+
+
+def test_a_session_ends_once() -> None:
+    talk = Talk()
+    talk.session.shutdown()
+    talk.session.shutdown()
+    talk.session.server_lost()
+    assert kinds(talk.at_client()) == "E"
+    assert talk.session.take_to_server() == [messages.TERMINATE]
+
+
+def test_nothing_is_put_inside_a_message_that_has_come_out_in_part() -> None:
+    talk = Talk(policy=EMPTY)
+    begun = query("x" * 200_000)[:100_000]
+    talk.client(begun)
+    talk.session.shutdown()
+    assert b"".join(talk.session.take_to_server()) == begun
+    assert error_fields(talk.at_client()[0])["C"] == "57P01"
     assert talk.session.closing
 
 

@@ -28,6 +28,9 @@ cdef extern from "openssl/crypto.h" nogil:
     void OPENSSL_free(void* data)
     int CRYPTO_memcmp(const void* a, const void* b, size_t size)
 
+cdef extern from "pthread.h" nogil:
+    int pthread_atfork(void (*prepare)() noexcept nogil, void (*parent)() noexcept nogil, void (*child)() noexcept nogil)
+
 cdef extern from "openssl/rand.h" nogil:
     int RAND_bytes(unsigned char* data, int size)
 

@@ -40,6 +40,20 @@ cdef Py_ssize_t convert_fields(Bytes data, Py_ssize_t at, Py_ssize_t end, list c
     return at
 
 
+def message_run(bytes data not None, Py_ssize_t at, int kind, Py_ssize_t least, Py_ssize_t most):
+    """See the reference."""
+    cdef Bytes raw = <Bytes>PyBytes_AS_STRING(data)
+    cdef Py_ssize_t end = PyBytes_GET_SIZE(data), length
+    if at < 0 or least < 4:
+        raise ValueError("negative offset")
+    while end - at >= 5 and raw[at] == kind:
+        length = <int32_t>load32(raw + at + 1)
+        if length < least or length > most or length >= end - at:
+            break
+        at += 1 + length
+    return at
+
+
 def open_rows(bytes data not None, Py_ssize_t at, list cells not None):
     """Whole DataRow messages from `at` on -> (those for the client, where the first begins that is not among them)."""
     cdef Bytes rows = <Bytes>PyBytes_AS_STRING(data)

@@ -86,7 +86,7 @@ class Backend:
             c.server.set_passing("Dd", passing=passing)
         if gathered != self._gathered:
             self._gathered = gathered
-            c.server.gather(gathered)
+            c.server.gather(gathered, kernel.message_run)
 
     def _batch(self, type_: int, raw: bytes) -> None:
         """Messages of one type in a row, DataRow or CopyData. What the kernel leaves is answered one by one."""

@@ -20,7 +20,7 @@ Feeding byte by byte gives the same bytes in the same order as feeding all at on
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -122,6 +122,9 @@ class Oversized(NamedTuple):
 
 Item = Run | Frame | Head | Oversized
 
+MessageRun = Callable[[bytes, int, int, int, int], int]
+"""data, offset, type, least and greatest length word -> where the whole messages end that begin there"""
+
 _LENGTH: Final = struct.Struct("!i")
 
 
@@ -146,6 +149,7 @@ class Splitter:
         self._max = max_message
         self._passing = bytearray(256)
         self._gathered = -1
+        self._run: MessageRun | None = None
         self._streamed = -1
         self._stream_kind = -1
         self._stream_rest = 0  # bytes of a body still to come of a message of this kind, which is streamed
@@ -166,9 +170,9 @@ class Splitter:
         for kind in types.encode():
             self._passing[kind] = passing
 
-    def gather(self, kind: int | None) -> None:
+    def gather(self, kind: int | None, run: MessageRun) -> None:
         """Messages of this type come out as a Batch of those that are there; None: of no type."""
-        self._gathered = -1 if kind is None else kind
+        self._gathered, self._run = -1 if kind is None else kind, run
 
     def stream(self, kind: int | None) -> None:
         """Messages of this type come out as Stream, in part too; None: of no type, but for the rest of one that has
@@ -273,18 +277,15 @@ class Splitter:
 
     def _take_batch(self) -> Batch | None:
         """The whole messages of the gathered type that come next; None: there is none that could be collected."""
-        buffer, start, end, kind = self._buffer, self._at, len(self._buffer), self._gathered
-        low, high = self._lengths[kind] or (0, -1)
-        at = start
-        while end - at >= HEADER and buffer[at] == kind:
-            (length,) = _LENGTH.unpack_from(buffer, at + 1)
-            if not low <= length <= high or length >= self._max or 1 + length > end - at:
-                break
-            at += 1 + length
-        if at == start:
+        bounds, run = self._lengths[self._gathered], self._run
+        if bounds is None or run is None:
             return None
-        self._at = at
-        return Batch(kind, buffer[start:at])
+        start = self._at
+        end = run(self._buffer, start, self._gathered, bounds[0], min(bounds[1], self._max - 1))
+        if end == start:
+            return None
+        self._at = end
+        return Batch(self._gathered, self._buffer[start:end])
 
     def _take_stream(self) -> Stream | None:
         """What there is of the bodies of the streamed type; None: not a header of one, or not a valid one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import struct
 from types import ModuleType
@@ -321,3 +322,34 @@ def test_values_of_any_length_are_sealed_alike(native: ModuleType, size: int) ->
         with pytest.raises(CannotOpen, match="altered"):
             ours.open(sealed[:-1] + bytes((sealed[-1] ^ 1,)))
         assert ours.open(sealed) == plain, "a failure leaves nothing behind"
+
+
+@given(st.lists(st.sampled_from([b"", b"x", b"y" * 300]), max_size=5), st.integers(0, 9), st.integers(0, 2**32))
+def test_runs_of_messages_end_alike(native: ModuleType, bodies: list[bytes], at: int, seed: int) -> None:
+    data = mutated(b"".join(message(b"D", body) for body in bodies), seed)
+    for least, most in ((4, 1000), (6, 2**31 - 1), (4, 4)):
+        ended = native.message_run(data, at, 68, least, most)
+        assert ended == reference.message_run(data, at, 68, least, most)
+        assert ended == at or ended <= len(data)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+def test_a_forked_process_has_nonces_of_its_own(native: ModuleType) -> None:
+    key = native.RandomKey(native.Gcm(bytes(32)), b"\xe1\x01\0\0\0\7", b"")
+    cell = native.sealing(
+        key, None, form="text", is_text=True, limit=-1, count=lambda _: None, reference=lambda value: value
+    )
+    assert cell(b"") != cell(b"")
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(write, b"".join(cell(b"")[6:18] for _ in range(300)))
+        os._exit(0)
+    ours = {cell(b"")[6:18] for _ in range(300)}
+    os.waitpid(child, 0)
+    told = os.read(read, 1 << 16)
+    os.close(read)
+    os.close(write)
+    theirs = {told[at : at + 12] for at in range(0, len(told), 12)}
+    assert len(ours) == len(theirs) == 300
+    assert ours.isdisjoint(theirs)

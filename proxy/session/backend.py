@@ -86,7 +86,7 @@ class Backend:
             c.server.set_passing("Dd", passing=passing)
         if gathered != self._gathered:
             self._gathered = gathered
-            c.server.gather(gathered)
+            c.server.gather(gathered, kernel.message_run)
 
     def _batch(self, type_: int, raw: bytes) -> None:
         """Messages of one type in a row, DataRow or CopyData. What the kernel leaves is answered one by one."""
@@ -185,7 +185,9 @@ class Backend:
             raise ProtocolViolation(f"unexpected server message 'G' in reply to {kind.name}")
         c.copy = Copy.IN
         try:
-            c.client.set_passing("d", passing=not c.start_copy(expectation))
+            is_sealed = c.start_copy(expectation)
+            c.client.set_passing("d", passing=not is_sealed)
+            c.client.stream(_COPY_DATA if is_sealed else None)
         except Refused as error:
             c.fail_copy(error)
 
@@ -246,6 +248,7 @@ class Backend:
     def _copy_over(self) -> None:
         self._c.copy = Copy.NONE
         self._c.client.set_passing("d", passing=False)
+        self._c.client.stream(None)
 
     # -- errors --------------------------------------------------------------------------------------------------------
 

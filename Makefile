@@ -56,7 +56,7 @@ asan: $(STAMP)
 	  SEALWIRE_TEST_NATIVE=$$(echo $(CURDIR)/build/asan/_native*.so) \
 	  $(BIN)/python -m pytest -q -p no:cacheprovider tests/kernel $(ARGS)
 
-# Five million rows sealed under load, the command killed five times: half an hour.
+# Five million rows sealed under load, the command killed five times: some ten minutes. See docs/column-life.md.
 campaign: $(STAMP)
 	$(BIN)/python -m tests.campaigns.seal_under_load $(ARGS)
 

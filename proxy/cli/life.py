@@ -27,6 +27,7 @@ from proxy.ops.life.run import Order, give_up, look, run
 
 COULD_NOT: Final = 2
 _LINE_EVERY: Final = 2.0  # seconds between lines of progress where there is no terminal
+_OBJECT_EVERY: Final = 0.5  # with --json
 _T = TypeVar("_T")
 
 Database = Annotated[str, typer.Argument(help="The database, as in columns.yaml.", metavar="DATABASE")]
@@ -109,7 +110,7 @@ class Display:
             return
         now = time.monotonic()
         since, phase = self._last
-        if phase == label and now - since < _LINE_EVERY:
+        if phase == label and now - since < (_OBJECT_EVERY if self._as_json else _LINE_EVERY):
             return
         self._last = now, label
         if self._as_json:

@@ -125,11 +125,12 @@ class Planner:
     def standing(self) -> Basis | None:
         """The basis, where nothing has to be read before the next analysis and nothing that this transaction has sent
         may change it. It is one object for as long as it stays the same."""
-        database, facts = self._shared.database(self._name), self._facts
+        database, facts = self._shared.databases.get(self._name), self._facts
+        if database is None or database is not self._database:
+            return None  # not asked for yet, or the policy has changed
         snapshot = database.snapshot if self._own is None or self._own.epoch != database.epoch else self._own
         if (
-            database is not self._database
-            or self.pooled
+            self.pooled
             or facts is None
             or self._facts_epoch != database.epoch
             or self._catalog_stale

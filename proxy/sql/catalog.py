@@ -25,9 +25,9 @@ SHADOW_PREFIX: Final = "sealwire_shadow_"
 
 CARRYING_FUNCTIONS: Final = frozenset(
     "first_value last_value nth_value any_value lag lead num_nulls num_nonnulls count min max array_agg mode "
-    "percentile_disc".split()
+    "percentile_disc unnest cardinality array_length array_ndims array_lower array_upper".split()
 )
-"""PostgreSQL's functions that take sealed values."""
+"""PostgreSQL's functions that take sealed values or arrays of them."""
 BYTEWISE: Final = frozenset({"C", "POSIX", "default", "ucs_basic", "pg_c_utf8"})
 """Collations that sort text as sealed values are sorted."""
 COMPARISONS: Final = ("=", "<>", "<", "<=", ">", ">=", "~~", "!~~")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from pglast import ast
@@ -11,8 +12,8 @@ from proxy.sql.catalog import BYTEWISE, Relation
 from proxy.sql.ddl_columns import Table, column_names, require_equality, require_relation
 from proxy.sql.flow import Slot
 from proxy.sql.plan import Plan
-from proxy.sql.survey import Tree
-from proxy.sql.task import Task
+from proxy.sql.survey import Tree, constants
+from proxy.sql.task import Task, place
 
 _PATTERNS: Final = frozenset({"text_pattern_ops", "varchar_pattern_ops", "bpchar_pattern_ops"})
 
@@ -29,6 +30,8 @@ def create_index(task: Task, node: Tree) -> Plan:
     if not task.policy:
         return task.forward()
     relation = require_relation(task, node.relation)
+    if node.concurrent:
+        _refuse_unguarded(task, node, relation)
     if not task.carries(relation):
         return task.forward()
     table = existing(task, relation)
@@ -62,7 +65,27 @@ def create_index(task: Task, node: Tree) -> Plan:
                 task.context.edited = True
     if node.whereClause is not None:
         table.plain_expression(Slot(node, "whereClause"), "the predicate of an index")
-    return task.plan(node)
+    plan = task.plan(node)
+    return replace(plan, tables=frozenset()) if node.concurrent and not plan.literals else plan
+
+
+def _refuse_unguarded(task: Task, node: Tree, relation: Relation) -> None:
+    """CREATE INDEX CONCURRENTLY runs in no transaction with anything else, so nobody can make sure beforehand that a
+    column that may be sealed at any moment is still what it was. Without a literal of it there is nothing to hide, and
+    nothing to make sure of."""
+    pending = {
+        name: column for name, column in task.policy.table(relation.schema, relation.name).items() if column.pending
+    }
+    settled = relation.by_name.keys() - pending.keys()
+    for part in (node.whereClause, *(element.expr for element in node.indexParams or ())):
+        literals = [constant for constant in constants(part) if not constant.isnull]
+        if pending and literals and not settled.issuperset(column_names(part)):
+            raise Refused(
+                "CREATE INDEX CONCURRENTLY cannot be checked against columns that are being sealed:"
+                f' "{next(iter(pending.values())).name}" may be sealed at any moment',
+                hint="remove pending: true once the column is sealed, or use CREATE INDEX without CONCURRENTLY",
+                position=place(node.relation.location),
+            )
 
 
 def existing(task: Task, relation: Relation) -> Table:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from proxy.config import Scheme
 from proxy.errors import InvalidValue
 from proxy.ops.life.rewrite import CannotCarry, check_looks_inside, follow_view, index_for, index_keys, is_constant
 from proxy.ops.life.rows import SIGNATURE, TRAILER, convert_rows
+from tests.life.ledger_writers import Ledger, differing
 
 EMAIL = frozenset({"email"})
 
@@ -119,3 +122,20 @@ def test_a_view_may_do_with_a_column_what_its_scheme_carries(query: str, allowed
 def test_columns_of_different_domains_do_not_meet_in_a_view() -> None:
     with pytest.raises(CannotCarry):
         follow_view("SELECT a.x FROM a JOIN b ON a.x = b.y", {"x": EQUALITY, "y": (Scheme.EQUALITY, "other")})
+
+
+def test_the_ledger_of_the_writers_knows_every_row_and_notices_each_that_differs() -> None:
+    ledgers = [Ledger(number, 3, 10, str) for number in range(3)]
+    assert [len(ledger) for ledger in ledgers] == [3, 4, 3]
+    assert differing(ledgers, [(row, str(row)) for row in range(1, 11)]) == 0
+    one = ledgers[1]
+    one.write(one.next, "new")
+    one.write(4, None)
+    one.delete(7)
+    held = {row: str(row) for row in range(1, 11)} | {13: "new", 4: None}
+    del held[7]
+    assert differing(ledgers, held.items()) == 0
+    assert {one.pick(random.Random(seed)) for seed in range(200)} == {1, 4, 10, 13}
+    assert differing(ledgers, (held | {4: "4"}).items()) == 1
+    assert differing(ledgers, (held | {7: "7"}).items()) == 2
+    assert differing(ledgers, [row for row in held.items() if row[0] != 13]) == 1

@@ -219,6 +219,40 @@ def test_a_guard_that_fails_leaves_the_session_well(live: Live) -> None:
         assert (first.fetchall(), second.fetchall()) == ([(1,)], [(2,)])
 
 
+def test_an_index_that_is_built_concurrently_takes_no_literal_of_a_column_that_may_be_sealed_any_moment(
+    live: Live,
+) -> None:
+    with live.stack.connect() as application:
+        for predicate in ("email = 'user7'", "people.* = ROW(7, 'user7', 'Bonn')", "(people).email = 'user7'"):
+            with pytest.raises(psycopg.errors.FeatureNotSupported, match="CONCURRENTLY") as refused:
+                application.execute(f"CREATE INDEX CONCURRENTLY ON people (id) WHERE {predicate}")
+            assert "pending: true" in (refused.value.diag.message_hint or "")
+        with pytest.raises(psycopg.errors.FeatureNotSupported, match="CONCURRENTLY"):
+            application.execute("CREATE INDEX CONCURRENTLY ON people ((email || 'user7'))")
+        application.execute("CREATE INDEX CONCURRENTLY city ON people (id) WHERE city = 'Bonn'")
+        application.execute("CREATE INDEX CONCURRENTLY filled ON people (lower(email)) WHERE email IS NOT NULL")
+        application.execute("CREATE INDEX plainly ON people (id) WHERE email = 'user7'; DROP INDEX filled, plainly")
+        live.do(Operation.SEAL)
+        live.stack.canary("user8")
+        with pytest.raises(psycopg.errors.FeatureNotSupported, match="CONCURRENTLY"):
+            application.execute("CREATE INDEX CONCURRENTLY ON people (id) WHERE email = 'user8'")
+        application.execute("CREATE INDEX CONCURRENTLY emails ON people (email) WHERE email IS NOT NULL")
+        application.execute("CREATE INDEX ON people (id) WHERE email = 'user8'")
+        assert find_text(application, 8) == [(8,)]
+
+
+def test_an_index_with_a_literal_of_a_key_that_waits_for_its_reseal_is_not_built_concurrently(live: Live) -> None:
+    sealed(live)
+    live.rotate()
+    live.reload()
+    with live.stack.connect() as application:
+        with pytest.raises(psycopg.errors.ActiveSqlTransaction):
+            application.execute("CREATE INDEX CONCURRENTLY ON people (id) WHERE email = 'user8'")
+        application.execute("CREATE INDEX CONCURRENTLY emails ON people (email)")
+        live.do(Operation.RESEAL)
+        assert find_text(application, 8) == [(8,)]
+
+
 def sealed(live: Live) -> None:
     live.do(Operation.SEAL)
     live.set_policy("public.people: {email: {type: text, search: equality}}")

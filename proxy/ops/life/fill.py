@@ -30,6 +30,8 @@ BATCH: Final = 5_000
 ROW_WAIT: Final = "50ms"
 """How long a job waits for a row that somebody else has locked before it goes on without it."""
 _BATCH_BYTES: Final = 8 * 1024 * 1024
+_HOLD: Final = 0.1
+"""Seconds for which a batch should hold its rows at most: who writes one of them waits that long."""
 _MAX_BLOCKS: Final = 1 << 16
 _SAVE_EVERY: Final = 1.0
 _FEW: Final = 200
@@ -130,6 +132,8 @@ class Writer:
     column: str
     search_path: str | None = None
     """Of whoever wrote the table's triggers; None where they do not fire."""
+    held: float = 0.0
+    """Seconds for which the last batch held its rows."""
 
     @property
     def _stage(self) -> str:
@@ -189,12 +193,15 @@ class Writer:
         """Rows written. Inside a transaction of the caller's it waits for locks as that says."""
         if self.connection.is_in_transaction():
             return await self._update(data, skip_locked=False)
+        began = time.monotonic()
         try:
             async with self.connection.transaction():
                 return await self._update(data, skip_locked=False)
         except asyncpg.LockNotAvailableError:
             async with self.connection.transaction():
                 return await self._update(data, skip_locked=True)
+        finally:
+            self.held = time.monotonic() - began
 
     async def _update(self, data: bytes, *, skip_locked: bool) -> int:
         async def source() -> AsyncIterator[bytes]:
@@ -242,9 +249,10 @@ class _Blocks:
         self.active.add(start)
         return start, self.next
 
-    def give_back(self, start: int, stop: int, rows: int, size: int) -> None:
+    def give_back(self, start: int, stop: int, rows: int, size: int, held: float) -> None:
+        """`held`: seconds for which the batch of `rows` rows and `size` bytes held them."""
         self.active.discard(start)
-        factor = min(self.batch / max(rows, 1), _BATCH_BYTES / max(size, 1), 2.0)
+        factor = min(self.batch / max(rows, 1), _BATCH_BYTES / max(size, 1), _HOLD / max(held, 1e-3), 2.0)
         self.size = min(max((stop - start) * factor, 1.0), _MAX_BLOCKS)
 
     @property
@@ -303,7 +311,7 @@ async def fill(
             while not settings.stop.is_set() and (span := blocks.take()) is not None:
                 where = f"ctid >= '({span[0]},0)' AND ctid < '({span[1]},0)' AND {condition}"
                 read, wrote, size = await writer.try_batch(where) or (settings.batch, 0, 0)
-                blocks.give_back(*span, read, size)
+                blocks.give_back(*span, read, size, writer.held)
                 written += wrote
                 now = time.monotonic()
                 settings.report(Progress(phase, writer.column, written, total, written / max(now - began, 1e-3)))
@@ -326,11 +334,12 @@ async def fill(
 async def catch_up(settings: Settings, writer: Writer, condition: str, pace: Pace) -> int:
     """Converts what changed meanwhile, until few rows are left. Returns the rows written."""
     began = time.monotonic()
-    written = 0
+    written, batch = 0, settings.batch
     while True:
         settings.check_stop()
-        read, wrote, _ = await writer.try_batch(f"{condition} LIMIT {settings.batch}") or (settings.batch, 0, 0)
+        read, wrote, _ = await writer.try_batch(f"{condition} LIMIT {batch}") or (batch, 0, 0)
         written += wrote
+        batch = max(_FEW + 1, min(settings.batch, int(batch * min(_HOLD / max(writer.held, 1e-3), 2.0))))
         now = time.monotonic()
         settings.report(Progress("catch up", writer.column, written, 0, written / max(now - began, 1e-3)))
         if read <= _FEW:

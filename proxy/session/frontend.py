@@ -334,16 +334,14 @@ class Frontend:
         return references.resolve(self._c, plan, self._current, inherited=self._inherited)
 
     def needs_script(self, found: Analysis) -> bool:
-        """A statement behind one that changes catalog or settings can only be analysed when that one has run. So can
-        one behind EXECUTE or FETCH: what these run may be made in this very string, and change settings."""
+        """A statement behind one that changes catalog or settings can only be analysed when that one has run."""
         changed = False
-        for one in found:
-            plan = one.plan if isinstance(one, Statement) else Plan()
+        plans = [one.plan if isinstance(one, Statement) else Plan() for one in found]
+        for plan, effects in zip(plans, references.effects_in_order(self._c, plans), strict=True):
             independent = Effect.TRANSACTION in plan.effects or plan.tag in _INDEPENDENT_TAGS
             if changed and not independent:
                 return True
-            refers = plan.executes is not None or plan.fetches is not None
-            changed = changed or refers or bool(plan.effects & _LATER_BATCH)
+            changed = changed or bool(effects & _LATER_BATCH)
         return False
 
     def admits(self, resolved: Sequence[references.Resolved]) -> bool:

@@ -216,6 +216,11 @@ def _schema() -> Script:
         Step(bind(b"1", statement="s") + execute() + SYNC),  # 42P01
         Step(query("PREPARE p(int) AS SELECT id FROM things WHERE id = $1; EXECUTE p(3); EXECUTE p(1, 2)")),
         Step(query("DEALLOCATE p; EXECUTE p(1)")),
+        Step(query("BEGIN; DECLARE c CURSOR FOR SELECT 1 / (id - 2) FROM things ORDER BY id; FETCH 1 c; FETCH 2 c")),
+        Step(query("ROLLBACK")),
+        Step(query("SET search_path = public; EXPLAIN SELECT 1 / 0")),
+        Step(query("SET search_path = public; SELECT 1 / 0")),
+        Step(query("SET search_path = public; SELECT 1 / (id - 2) FROM things ORDER BY id")),
         Step(query("EXPLAIN (COSTS off) SELECT * FROM things")),
     ]
 

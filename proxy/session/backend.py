@@ -86,7 +86,7 @@ class Backend:
             c.server.set_passing("Dd", passing=passing)
         if gathered != self._gathered:
             self._gathered = gathered
-            c.server.gather(gathered)
+            c.server.gather(gathered, kernel.message_run)
 
     def _batch(self, type_: int, raw: bytes) -> None:
         """Messages of one type in a row, DataRow or CopyData. What the kernel leaves is answered one by one."""
@@ -185,7 +185,9 @@ class Backend:
             raise ProtocolViolation(f"unexpected server message 'G' in reply to {kind.name}")
         c.copy = Copy.IN
         try:
-            c.client.set_passing("d", passing=not c.start_copy(expectation))
+            is_sealed = c.start_copy(expectation)
+            c.client.set_passing("d", passing=not is_sealed)
+            c.client.stream(_COPY_DATA if is_sealed else None)
         except Refused as error:
             c.fail_copy(error)
 
@@ -250,6 +252,7 @@ class Backend:
             return
         self._c.copy = Copy.NONE
         self._c.client.set_passing("d", passing=False)
+        self._c.client.stream(None)
 
     # -- errors --------------------------------------------------------------------------------------------------------
 
@@ -309,7 +312,9 @@ class Backend:
         if c.replies.awaits_ready:
             return
         c.discarding = True
-        if not c.replies.skipping and not c.client.in_message:
+        if c.client.in_message:
+            c.owes_failure = True
+        else:
             c.poison(None)
 
     def _oversized(self, item: Oversized) -> None:
@@ -322,16 +327,16 @@ class Backend:
     # -- results -------------------------------------------------------------------------------------------------------
 
     def _parameter_description(self, expectation: Expectation, raw: bytes) -> None:
-        if expectation.prepared is None or expectation.plan is None or expectation.plan.params is None:
-            self._tell(expectation, raw)
-            return
-        reported = messages.parse_parameter_description(raw)
-        try:
-            types = rewriting.client_types(expectation.prepared, reported)
-        except Refused:
-            self._contradicted()
-            return
-        self._tell(expectation, messages.build_parameter_description(types))
+        prepared = expectation.prepared
+        if prepared is not None and prepared.plan.params is not None:
+            reported = messages.parse_parameter_description(raw)
+            try:
+                types = rewriting.client_types(prepared, prepared.plan.params, reported)
+            except Refused:
+                self._contradicted()
+                return
+            raw = messages.build_parameter_description(types)
+        self._tell(expectation, raw)
 
     def _row_description(self, kind: Kind, expectation: Expectation, raw: bytes) -> None:
         columns = messages.parse_row_description(raw)

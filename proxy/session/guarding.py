@@ -110,7 +110,6 @@ class Guard:
     def __init__(self, tables: Sequence[Unsettled], catalog: Catalog) -> None:
         self.tables = tuple(tables)
         self.finished = False
-        self.failed_by_server = False
         self._catalog = catalog
         self._described: list[dict[str, tuple[int, int]]] = []
         self._state: dict[int, _State] = {}
@@ -162,12 +161,12 @@ class Guard:
             self.finished = self._open == 0
 
     def failed(self, _raw: bytes) -> None:
-        """The server's ErrorResponse, which the client gets."""
-        self.finished = self.failed_by_server = True
+        """The server's ErrorResponse, which the client gets. The message that waits for this guard is skipped."""
+        self.finished = True
 
     def dropped(self) -> None:
         """Skipped by the server, because something before it failed."""
-        self.finished = self.failed_by_server = True
+        self.finished = True
 
     def verdict(self, sealers: Sealers) -> dict[tuple[str, str], int] | None:
         """Keys by domain, for the domains whose keys the ledger tells; None: the plan's catalog is not true any more.

@@ -32,7 +32,6 @@ from proxy.session.transparent import Transparent
 from proxy.wire import messages
 from proxy.wire.frames import CLIENT_LENGTHS, MAX_MESSAGE, SERVER_LENGTHS, Frame, Item, Splitter
 
-
 _ERROR: Final = ord("E")
 _UNKNOWN: Final = b"\xff"
 """A message type of no version of the protocol; the server looks no further than this."""

@@ -111,9 +111,9 @@ def test_the_rows_between_are_the_kernels_and_the_others_are_read_one_by_one() -
     transform = with_kernel(TEXT, lambda *_, **__: Rows())  # once a first row has begun the data
     assert transform.feed(b"1\tann\n2\tb") == b"1\t" + field(b"ann") + b"\n"
     assert transform.feed(b"ob\n3\tcyd\n4\td!\n5\te\n6\t") == (
-        b"2\t" + field(b"bob") + b"\n<3\tcyd>" + b"4\t" + field(b"d!") + b"\n<5\te>"
+        b"<2\tbob><3\tcyd>" + b"4\t" + field(b"d!") + b"\n<5\te>"
     )
-    assert transform.feed(b"fay\n") == b"6\t" + field(b"fay") + b"\n"
+    assert transform.feed(b"fay\n") == b"<6\tfay>"
     assert transform.finish() == b""
 
 

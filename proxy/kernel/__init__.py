@@ -55,11 +55,12 @@ if TYPE_CHECKING:
         opener,
         sealing,
     )
-    from proxy.kernel.rounds import Answer, BindForm
+    from proxy.kernel.rounds import Answer, BindForm, Headers
 else:
     _rounds = rounds if _chosen_module is reference else _chosen_module
     Answer = _rounds.Answer
     BindForm = _rounds.BindForm
+    Headers = _rounds.Headers
     Gcm = _chosen_module.Gcm
     OrderPrefix = _chosen_module.OrderPrefix
     RandomKey = _chosen_module.RandomKey
@@ -76,6 +77,7 @@ __all__ = [
     "BindForm",
     "CopyRows",
     "Gcm",
+    "Headers",
     "OrderPrefix",
     "RandomKey",
     "SearchKey",

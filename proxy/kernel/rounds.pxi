@@ -2,7 +2,55 @@
 
 
 cdef enum:
-    FIELDS = 64  # values whose places are kept on the stack
+    FIELDS = 64  # messages of a piece, values of a Bind: as many fit the stack
+
+
+cdef class Headers:
+    """Looks at the headers of the messages in a piece."""
+
+    cdef int64_t least[256]
+    cdef int64_t greatest[256]
+    cdef Py_ssize_t most
+
+    def __init__(self, lengths, Py_ssize_t most):
+        for kind in range(256):  # no length suits the others
+            self.least[kind] = 1
+            self.greatest[kind] = 0
+        for kind, (least, greatest) in lengths.items():
+            if not (0 <= kind < 256 and least >= 4):
+                raise ValueError("a length counts itself")
+            self.least[<uint8_t>kind] = least
+            self.greatest[<uint8_t>kind] = greatest
+        self.most = most
+
+    def kinds(self, bytes data not None):
+        """The types of the messages in `data`, in order; None: it is longer, or not whole messages of those types."""
+        cdef Bytes raw = <Bytes>PyBytes_AS_STRING(data)
+        cdef Py_ssize_t end = PyBytes_GET_SIZE(data), at = 0, count = 0, i
+        cdef int64_t length
+        cdef uint8_t small[FIELDS]
+        cdef uint8_t* to
+        if end > self.most:
+            return None
+        while end - at >= 5:
+            length = load32(raw + at + 1)
+            if length < self.least[raw[at]] or length > self.greatest[raw[at]] or length > end - at - 1:
+                return None
+            if count < FIELDS:
+                small[count] = raw[at]
+            count += 1
+            at += 1 + length
+        if at != end:
+            return None
+        if count <= FIELDS:
+            return PyBytes_FromStringAndSize(<char*>small, count)
+        found = PyBytes_FromStringAndSize(NULL, count)
+        to = <uint8_t*>PyBytes_AS_STRING(found)
+        at = 0
+        for i in range(count):
+            to[i] = raw[at]
+            at += 1 + load32(raw + at + 1)
+        return found
 
 
 cdef class BindForm:

@@ -1,4 +1,4 @@
-"""The kernel in Python, continued: a *round* of a session as one comparison and one walk.
+"""The kernel in Python, continued: pieces of whole messages, and a *round* of a session as one comparison and one walk.
 
 What is the same from round to round is compared as bytes, so nothing is taken for a round that differs in a single one
 of them; only the values in between are walked, each length checked. See `proxy.session.steady` for what a round is.
@@ -7,7 +7,7 @@ of them; only the values in between are walked, each length checked. See `proxy.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from proxy.errors import Refused
@@ -24,6 +24,45 @@ _READY: Final = b"Z\0\0\0\x05"
 _STATUSES: Final = b"ITE"
 _NULL: Final = b"\xff\xff\xff\xff"
 _LEAST_ROW: Final = 6
+_REMEMBERED: Final = 1024
+_LONGEST: Final = 64
+
+
+class Headers:
+    """Looks at the headers of the messages in a piece of at most `most` bytes. `lengths`: type -> least and greatest
+    value of the length word; another type is none to be looked at."""
+
+    __slots__ = ("_lengths", "_most", "_seen")
+
+    def __init__(self, lengths: Mapping[int, tuple[int, int]], most: int) -> None:
+        self._lengths, self._most = dict(lengths), most
+        self._seen: dict[int, tuple[struct.Struct, tuple[int, ...], bytes]] = {}
+
+    def kinds(self, data: bytes) -> bytes | None:
+        """The types of the messages in `data`, in order; None: it is longer, or not whole messages of those types."""
+        end = len(data)
+        # Peers repeat themselves: where all headers that a piece of this size once had are there again, nothing else
+        # can be there.
+        if (seen := self._seen.get(end)) is not None and seen[0].unpack(data) == seen[1]:
+            return seen[2]
+        if end > self._most:
+            return None
+        at, kinds, headers = 0, bytearray(), list[int]()
+        while end - at >= _HEADER:
+            kind, length = _TYPE_AND_LENGTH.unpack_from(data, at)
+            bounds = self._lengths.get(kind)
+            if bounds is None or not bounds[0] <= length <= bounds[1]:
+                return None
+            kinds.append(kind)
+            headers += (kind, length)
+            at += 1 + length
+        if at != end:
+            return None
+        found = bytes(kinds)
+        if seen is None and len(kinds) <= _LONGEST and len(self._seen) < _REMEMBERED:
+            layout = "!" + "".join(f"BI{length - 4}x" for length in headers[1::2])
+            self._seen[end] = struct.Struct(layout), tuple(headers), found
+        return found
 
 
 class BindForm:

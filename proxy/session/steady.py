@@ -49,13 +49,13 @@ from proxy.sql.plan import Effect, Plan, Statement
 from proxy.sql.shape import Shape, shape_of_plan
 from proxy.wire import messages
 from proxy.wire.codecs import Settings
-from proxy.wire.frames import HEADER
+from proxy.wire.frames import HEADER, SERVER_LENGTHS, lengths_of
 from proxy.wire.messages import spread_formats
 from proxy.wire.replies import Kind
 
-SERVER_SWIFT: Final = "12TnDCZ"
-SWIFT_BYTES: Final = 32 * 1024
-"""A result above that comes in several pieces."""
+_LONGEST: Final = 32 * 1024
+"""Bytes of a piece; a result above that comes in several pieces."""
+_ANSWERS: Final = kernel.Headers(lengths_of(SERVER_LENGTHS, "12TnDCZ"), _LONGEST)
 _DESCRIBE: Final = messages.build_describe(messages.Target(b"P", b""))
 _EXECUTE: Final = messages.build_execute(b"")
 _REST: Final = _EXECUTE + messages.SYNC
@@ -97,7 +97,6 @@ class Steady:
         self._parses: dict[bytes, _Parsed] = {}
         self._round: Round | None = None
         self._calm = False
-        conversation.server.set_swift(SERVER_SWIFT, most=SWIFT_BYTES)
 
     @property
     def busy(self) -> bool:
@@ -106,7 +105,7 @@ class Steady:
 
     def client(self, data: bytes) -> bytes | None:
         """What the server gets for `data`, where that is a round; None: it is for `Frontend`."""
-        if self._round is not None or not (self._calm or self._is_calm()) or not _LEAST <= len(data) <= SWIFT_BYTES:
+        if self._round is not None or not (self._calm or self._is_calm()) or not _LEAST <= len(data) <= _LONGEST:
             return None
         c, kind = self._c, data[0]
         basis = c.planner.standing()
@@ -355,7 +354,7 @@ class Steady:
 
     def _learned(self, asked: Round, data: bytes) -> bytes | None:
         """As `server`, for an answer of another form than the last one, which then is the known form."""
-        kinds = self._c.server.swift(data)
+        kinds = _ANSWERS.kinds(data)
         if kinds is None or kinds[-2:] != b"CZ" or data[-1] not in _STATUS:
             return None
         try:

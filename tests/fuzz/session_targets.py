@@ -13,7 +13,7 @@ from proxy.session.startup import Answer, Cancel, Failed, NeedTls, Start, StartU
 from proxy.sql import analyse
 from tests.fuzz.server import HonestServer
 from tests.fuzz.source import SERVER, Source, pieces
-from tests.session.playbook import POLICY, STARTED, Book, Sealers, Talk, kinds, split
+from tests.session.playbook import POLICY, STARTED, Book, Sealers, Talk, kinds, shortly, split
 from tests.session.test_session_fuzz import CANARY
 from tests.session.test_session_fuzz import CLIENT as HONEST
 
@@ -78,7 +78,7 @@ def server_side(data: bytes) -> None:
     while source and not session.closing:
         side, piece = source.record()
         if side == SERVER:
-            swift = session.swift_server(piece)
+            swift = shortly(session, "server", piece)
             if swift is None:
                 session.server_data(piece)
         else:
@@ -86,7 +86,7 @@ def server_side(data: bytes) -> None:
                 if not session.wants_client:
                     break
                 raw = HONEST[choice % len(HONEST)]
-                if (swift := session.swift_client(raw)) is not None:
+                if (swift := shortly(session, "client", raw)) is not None:
                     talk.sent += swift
                 else:
                     session.client_data(raw)
@@ -125,7 +125,7 @@ def _conversation(chunks: list[bytes], *, swift: bool, policy: Policy | None = N
         sent = b""
         if waiting and session.wants_client:
             piece = waiting.pop()
-            passed = session.swift_client(piece) if swift else None
+            passed = shortly(session, "client", piece) if swift else None
             if passed is None:
                 session.client_data(piece)
             sent = passed or b""
@@ -138,7 +138,7 @@ def _conversation(chunks: list[bytes], *, swift: bool, policy: Policy | None = N
             assert policy is not None
             break
         if answer:
-            passed = session.swift_server(answer) if swift else None
+            passed = shortly(session, "server", answer) if swift else None
             if passed is None:
                 session.server_data(answer)
             to_client += passed or b""

@@ -40,6 +40,7 @@ from tests.session.playbook import (
     ready,
     row,
     seal,
+    shortly,
 )
 
 INSERT = "INSERT INTO customers (email, born) VALUES ($1, $2)"
@@ -128,7 +129,7 @@ def prepared(policy: Policy = POLICY) -> Talk:
 
 def short(session: Session, to: str, data: bytes) -> tuple[bytes, bytes, bool]:
     """What goes to the server and to the client, by the short way where there is one."""
-    swift = session.swift_client(data) if to == "server" else session.swift_server(data)
+    swift = shortly(session, "client" if to == "server" else "server", data)
     if swift is not None:
         return (swift, b"", True) if to == "server" else (b"", swift, True)
     return *long(session, to, data), False
@@ -261,7 +262,7 @@ def test_parse_in_front_of_a_round_takes_the_short_way_once_its_text_is_known() 
 
 
 def test_no_value_of_a_round_reaches_the_server_in_the_clear() -> None:
-    sent = prepared().session.swift_client(b"".join(ROUND))
+    sent = shortly(prepared().session, "client", b"".join(ROUND))
     assert sent is not None
     assert b"ann" not in sent
     assert seal(b"ann") in sent
@@ -270,8 +271,8 @@ def test_no_value_of_a_round_reaches_the_server_in_the_clear() -> None:
 def test_what_a_transaction_has_changed_is_left_to_the_long_way() -> None:
     talk = prepared()
     asked = bind(b"other", statement="path") + execute() + SYNC
-    assert talk.session.swift_client(asked) is None
+    assert shortly(talk.session, "client", asked) is None
     talk.client(asked)
     talk.server(BOUND, row(b"other"), complete(), ready("T"))
     talk.at_client()
-    assert talk.session.swift_client(b"".join(ROUND)) is None
+    assert shortly(talk.session, "client", b"".join(ROUND)) is None

@@ -155,12 +155,12 @@ class Leg(asyncio.Protocol):
         piece = self._backlog[start : self._delivered]
         if self._delivered < len(self._backlog):
             self._deliver(self._owner, piece)
-            return bool(self._backlog) and self._reading
-        self._backlog, self._delivered = b"", 0
-        self._deliver(self._owner, piece)
-        if self._reading and not self.lost.done() and not self.transport.is_closing():
-            self.transport.resume_reading()
-        return False
+        else:
+            self._backlog, self._delivered = b"", 0
+            self._deliver(self._owner, piece)
+            if self._reading and not self.lost.done() and not self.transport.is_closing():
+                self.transport.resume_reading()
+        return bool(self._backlog) and self._reading
 
     def _deliver(self, owner: LegOwner, data: bytes) -> None:
         begun = turns.clock()

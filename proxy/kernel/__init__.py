@@ -1,7 +1,7 @@
 """The hot kernel: what is done once per value or row, from bytes to bytes, in two implementations that cannot be told
 apart by their results.
 
-    reference.py    in Python: readable, and always there
+    reference.py    in Python: readable, and always there; rounds.py continues it
     _native.pyx     its compiled twin in Cython over OpenSSL's libcrypto: there where the installation could compile it
 
 A bottom room of the house, because speed wants both halves of the work in one place: `crypto` takes its ciphers from
@@ -21,7 +21,7 @@ import os
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
-from proxy.kernel import reference
+from proxy.kernel import reference, rounds
 from proxy.kernel.reference import CopyRows
 
 
@@ -56,7 +56,11 @@ if TYPE_CHECKING:
         opener,
         sealing,
     )
+    from proxy.kernel.rounds import Answer, BindForm
 else:
+    _rounds = rounds if _chosen_module is reference else _chosen_module
+    Answer = _rounds.Answer
+    BindForm = _rounds.BindForm
     Gcm = _chosen_module.Gcm
     OrderPrefix = _chosen_module.OrderPrefix
     RandomKey = _chosen_module.RandomKey
@@ -70,6 +74,8 @@ else:
 __all__ = [
     "MISSING",
     "NAME",
+    "Answer",
+    "BindForm",
     "CopyRows",
     "Gcm",
     "OrderPrefix",

@@ -8,6 +8,7 @@ reference, which answers it or names the fault. So a native function has two out
     forms.pxi      type codecs: canonical binary form <-> text
     cells.pxi      one value: sealed -> client's form, client's form -> sealed
     rows.pxi       runs of DataRows, rows of COPY
+    rounds.pxi     a session's round, each way
 
 Every offset and length from outside is checked before it is used. The GIL is kept: one thread serves all connections of
 a process, and what keeps them from waiting for one another is that a run is no longer than a slice of what was read.
@@ -132,3 +133,4 @@ include "ciphers.pxi"
 include "forms.pxi"
 include "cells.pxi"
 include "rows.pxi"
+include "rounds.pxi"

@@ -56,35 +56,41 @@ def message_run(bytes data not None, Py_ssize_t at, int kind, Py_ssize_t least, 
 
 def open_rows(bytes data not None, Py_ssize_t at, list cells not None):
     """Whole DataRow messages from `at` on -> (those for the client, where the first begins that is not among them)."""
-    cdef Bytes rows = <Bytes>PyBytes_AS_STRING(data)
-    cdef Py_ssize_t end = PyBytes_GET_SIZE(data), stop, start, next_
+    cdef Py_ssize_t end = PyBytes_GET_SIZE(data)
     cdef Buffer out = Buffer(NULL, 0, 0)
-    cdef uint8_t* to
     if at < 0:
         raise ValueError("negative offset")
     try:
         if at < end:
             reserve(&out, end - at)
-        while end - at >= 7 and rows[at] == 68:
-            next_ = at + 1 + load32(rows + at + 1)
-            if next_ < at + 7 or next_ > end or (rows[at + 5] << 8 | rows[at + 6]) != len(cells):
-                break
-            start = out.size
-            to = reserve(&out, 7)
-            memcpy(to, rows + at, 7)
-            out.size += 7
-            try:
-                stop = convert_fields(rows, at + 7, next_, cells, &out)
-            except Refused:
-                stop = -1
-            if stop != next_:
-                out.size = start
-                break
-            store32(out.data + start + 1, <uint32_t>(out.size - start - 1))
-            at = next_
+        at = convert_rows(<Bytes>PyBytes_AS_STRING(data), at, end, cells, &out)
         return PyBytes_FromStringAndSize(<char*>out.data, out.size), at
     finally:
         release(&out)
+
+
+cdef Py_ssize_t convert_rows(Bytes rows, Py_ssize_t at, Py_ssize_t end, list cells, Buffer* out) except -1:
+    """`open_rows` of `rows` up to `end`, appended to `out`."""
+    cdef Py_ssize_t stop, start, next_
+    cdef uint8_t* to
+    while end - at >= 7 and rows[at] == 68:
+        next_ = at + 1 + load32(rows + at + 1)
+        if next_ < at + 7 or next_ > end or (rows[at + 5] << 8 | rows[at + 6]) != len(cells):
+            break
+        start = out.size
+        to = reserve(out, 7)
+        memcpy(to, rows + at, 7)
+        out.size += 7
+        try:
+            stop = convert_fields(rows, at + 7, next_, cells, out)
+        except Refused:
+            stop = -1
+        if stop != next_:
+            out.size = start
+            break
+        store32(out.data + start + 1, <uint32_t>(out.size - start - 1))
+        at = next_
+    return at
 
 
 cdef enum Mark:

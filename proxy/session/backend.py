@@ -307,7 +307,9 @@ class Backend:
         if c.replies.awaits_ready:
             return
         c.discarding = True
-        if not c.replies.skipping and not c.client.in_message:
+        if c.client.in_message:
+            c.owes_failure = True
+        else:
             c.poison(None)
 
     def _oversized(self, item: Oversized) -> None:
@@ -320,16 +322,16 @@ class Backend:
     # -- results -------------------------------------------------------------------------------------------------------
 
     def _parameter_description(self, expectation: Expectation, raw: bytes) -> None:
-        if expectation.prepared is None or expectation.plan is None or expectation.plan.params is None:
-            self._tell(expectation, raw)
-            return
-        reported = messages.parse_parameter_description(raw)
-        try:
-            types = rewriting.client_types(expectation.prepared, reported)
-        except Refused:
-            self._contradicted()
-            return
-        self._tell(expectation, messages.build_parameter_description(types))
+        prepared = expectation.prepared
+        if prepared is not None and prepared.plan.params is not None:
+            reported = messages.parse_parameter_description(raw)
+            try:
+                types = rewriting.client_types(prepared, prepared.plan.params, reported)
+            except Refused:
+                self._contradicted()
+                return
+            raw = messages.build_parameter_description(types)
+        self._tell(expectation, raw)
 
     def _row_description(self, kind: Kind, expectation: Expectation, raw: bytes) -> None:
         columns = messages.parse_row_description(raw)

@@ -184,6 +184,8 @@ class Conversation:
         """Nothing was sent since the last message that ReadyForQuery answers."""
         self.discarding = False
         """The batch has failed, or will when the server gets there: what the client sends up to Sync is dropped."""
+        self.owes_failure = False
+        """The batch has failed for the client while a message was on its way: the server is to fail at its end."""
         self.muted = False
         """The client was told of an error that the server does not know of: what the server answers up to ReadyForQuery
         is dropped."""

@@ -91,7 +91,6 @@ class Guard:
     def __init__(self, tables: Sequence[Unsettled], catalog: Catalog) -> None:
         self.tables = tuple(tables)
         self.finished = False
-        self.failed_by_server = False
         self._catalog = catalog
         self._described: list[dict[str, tuple[int, int]]] = []
         self._state: list[list[Any]] = []
@@ -134,19 +133,18 @@ class Guard:
             columns = messages.parse_row_description(raw)
             self._described.append({c.name.decode(errors="replace"): (c.attribute, c.type) for c in columns})
         elif raw[:1] == b"D":
-            (value,) = messages.parse_data_row(raw)
-            self._state = json.loads(value or b"[]")
+            self._state = _rows(messages.parse_data_row(raw))
         if ends:
             self._open -= 1
             self.finished = self._open == 0
 
     def failed(self, _raw: bytes) -> None:
-        """The server's ErrorResponse, which the client gets."""
-        self.finished = self.failed_by_server = True
+        """The server's ErrorResponse, which the client gets. The message that waits for this guard is skipped."""
+        self.finished = True
 
     def dropped(self) -> None:
         """Skipped by the server, because something before it failed."""
-        self.finished = self.failed_by_server = True
+        self.finished = True
 
     def verdict(self, sealers: Sealers) -> dict[tuple[str, str], int] | None:
         """Keys by domain, for the domains whose keys the ledger tells; None: the plan's catalog is not true any more.
@@ -207,6 +205,17 @@ class Guard:
                 f'column "{column.name}" is sealed under key {key}, which this proxy does not have',
                 hint="give it the keyring of now and reload it",
             ) from None
+
+
+def _rows(values: Sequence[bytes | None]) -> list[list[Any]]:
+    """The answer to the catalog query, one row per table. Raises ProtocolViolation."""
+    try:
+        found = json.loads(values[0] or b"[]") if len(values) == 1 else None
+    except ValueError:
+        found = None
+    if not isinstance(found, list):
+        raise ProtocolViolation("unexpected answer to a catalog query")
+    return found
 
 
 def snapshot_too_old(column: SealedColumn) -> Refused:

@@ -59,6 +59,7 @@ from tests.session.playbook import (
 )
 
 OPENED = Plan(results=(Opening(EMAIL, EMAIL.type, (TABLE, 2)),))
+OUTER = "EXECUTE e"
 DECLARE, HELD, FETCH, CLOSE = "DECLARE c", "DECLARE c WITH HOLD", "FETCH c", "CLOSE c"
 PREPARE, EXECUTE = "PREPARE p", "EXECUTE p('ann@example.com')"
 EXECUTION = Execution("p", (Argument("'ann@example.com'", Literal("ann@example.com")),), "EXECUTE p(", ")")
@@ -69,6 +70,7 @@ BOOK = {
     CLOSE: Plan(closes="c"),
     PREPARE: Plan(prepares=Preparation("p", (), Plan(params=(ServerParam(0, compare()),), results=OPENED.results))),
     EXECUTE: Plan(executes=EXECUTION, tag="EXECUTE"),
+    OUTER: Plan(executes=Execution("e"), tag="EXECUTE"),
 }
 EMAIL_ONLY = columns(("email", TABLE, 2, 17))
 ROW = row(hexed(b"ann@example.com"))
@@ -268,6 +270,17 @@ def test_an_execute_that_was_parsed_waits_while_its_statement_is_being_closed() 
     assert kinds(talk.at_server()) == "BES"
 
 
+def test_an_execute_of_an_execute_waits_while_what_that_runs_is_being_closed() -> None:
+    talk = parsed_execute()
+    talk.client(close("S", "p"), SYNC, query(OUTER))
+    assert kinds(talk.at_server()) == "CS"
+    talk.server(CLOSED, ready())
+    assert talk.at_server() == [query(POISON)]
+    talk.at_client()
+    talk.server(POISONED, ready())
+    assert error_fields(talk.at_client()[0])["M"] == "cached plan must not change result type"
+
+
 def test_a_fetch_that_was_parsed_is_described_once_its_cursor_is_settled() -> None:
     talk = talk_in_block("SELECT 1")
     talk.client(parse(FETCH, "f"), SYNC)
@@ -399,6 +412,19 @@ def _answer(talk: Talk, session_facts: str, catalog: str) -> None:
                 answers.append({b"B": BOUND, b"C": CLOSED, b"S": ready(), b"H": b""}[kind])
     talk.server(*answers)
     talk.at_client()
+
+
+def test_a_portal_that_nobody_has_analysed_is_not_run() -> None:
+    talk = Talk(policy=Policy())
+    talk.client(query("BEGIN"), parse(SELECT), bind(b"x", portal="old"), SYNC)
+    talk.session.take_to_server()
+    talk.server(complete("BEGIN"), ready("T"), PARSED, BOUND, ready("T"))
+    talk.at_client()
+    talk.shared.replace_policy(POLICY)
+    talk.client(execute("old"), SYNC)
+    assert kinds(talk.at_server()) == "PS"
+    talk.server(POISONED, ready("E"))
+    assert error_fields(talk.at_client()[0])["M"] == "cached plan must not change result type"
 
 
 @pytest.mark.parametrize("text", ["EXECUTE old", "FETCH old"])

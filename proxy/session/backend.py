@@ -176,7 +176,7 @@ class Backend:
         if kind is Kind.QUERY and expectation.index >= len(expectation.plans) and expectation.plans:
             raise ProtocolViolation("the server completed more statements than were sent")
         if kind is Kind.EXECUTE:
-            self._c.copy = Copy.NONE
+            self._copy_over(behind=len(self._c.replies))
         expectation.complete()
 
     def _copy_in(self, kind: Kind, expectation: Expectation) -> None:
@@ -239,13 +239,17 @@ class Backend:
     def _ready(self, raw: bytes) -> None:
         c = self._c
         c.status = messages.parse_ready(raw)
-        self._copy_over()
+        self._copy_over(behind=len(c.replies))
         if c.status == b"I":
             c.held.release()
             c.portals.retain(is_held)
             c.planner.transaction_ended(quiet=not c.replies and c.batch_empty)
 
-    def _copy_over(self) -> None:
+    def _copy_over(self, *, behind: int) -> None:
+        """A message was answered, and `behind` it others wait. Nothing is sent behind a COPY before its answer, so
+        where something waits, the COPY that is pending is that and not this."""
+        if behind and self._c.copy is Copy.PENDING:
+            return
         self._c.copy = Copy.NONE
         self._c.client.set_passing("d", passing=False)
         self._c.client.stream(None)
@@ -269,8 +273,8 @@ class Backend:
                 self._tell(expectation, raw)
         elif not c.muted and (expectation.in_script or not expectation.swallow):
             c.to_client.append(self._shown(expectation, fields, raw))
-        self._copy_over()
         if not ends:
+            self._copy_over(behind=len(c.replies) - 1)
             return
         if kind is Kind.PARSE and expectation.refusal is None and expectation.changes:
             # A Parse of the unnamed statement has destroyed the one before it, whether it succeeds or not.
@@ -282,6 +286,7 @@ class Backend:
             dropped.abandon()
             if dropped.injection is not None and dropped.injection is not expectation.injection:
                 dropped.injection.dropped()
+        self._copy_over(behind=len(c.replies))
 
     def _shown(self, expectation: Expectation, fields: messages.Fields, raw: bytes) -> bytes:
         """The error as the client gets it: the refusal where the poison has failed, else the server's own."""

@@ -134,12 +134,11 @@ class Frontend:
         """Go on with a script. False: it waits for the server."""
         if self._script is None:
             return True
-        if self._c.copy is Copy.NONE:
-            # No ReadFailed from here: what is read inside a batch has no Sync of its own, so its failure skips the rest.
-            if self._script.run():
-                self._script = None
-                self._reader.dropped()
-                self._admission.abandon()
+        # No ReadFailed from here: a reading inside a batch has no Sync of its own, so its failure skips the rest.
+        if self._c.copy is Copy.NONE and self._script.run():
+            self._script = None
+            self._reader.dropped()
+            self._admission.abandon()
         return self._script is None
 
     # -- refusing ------------------------------------------------------------------------------------------------------

@@ -182,7 +182,7 @@ class Planner:
                         self.settings, bytea_output=facts.bytea_output, extra_float_digits=facts.extra_float_digits
                     )
                     self._meet(facts)
-                case Wanted.STATEMENTS:
+                case Wanted.STATEMENTS:  # pragma: no branch - there is no other
                     self._there = load_statements(text)
 
     def _meet(self, facts: SessionFacts) -> None:

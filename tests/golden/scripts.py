@@ -133,6 +133,13 @@ def _copy_in() -> Script:
         Step(query("COPY things (id, name) FROM STDIN (FORMAT binary)"), until="G"),
         Step(copy_data(b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"\xff\xff") + messages.COPY_DONE),
         Step(query("COPY things FROM '/nonexistent'")),
+        # Behind questions that are not answered yet.
+        Step(query("BEGIN") + query(_COPY) + rows + messages.COPY_DONE + query("ROLLBACK"), times=3),
+        begin,
+        Step(parse("SELECT 1") + bind() + execute() + extended + rows + messages.COPY_DONE + SYNC),
+        undo,
+        Step(parse("SELECT 1/0") + bind() + execute() + SYNC + query(_COPY) + messages.build_copy_fail(b""), times=2),
+        Step(query("SELECT 1/0") + extended + messages.build_copy_fail(b"") + SYNC, times=2),
     ]
 
 

@@ -300,3 +300,48 @@ def test_what_follows_a_fault_in_the_same_message_is_dropped() -> None:
     assert kinds(talk.at_server()) == "Q"
     assert b"ann" not in talk.sent
     assert b"bob" not in talk.sent
+
+
+def test_a_copy_may_be_sent_behind_a_query_that_is_not_answered_yet() -> None:
+    talk = talk_of()
+    talk.client(query("SELECT 1"), query(FROM), message(b"d", TEXT_ROWS), messages.COPY_DONE, query("SELECT 2"))
+    talk.at_server()
+    talk.server(complete(), ready())
+    assert talk.at_server() == []  # the rows wait for the server to begin copying
+    talk.server(COPY_IN)
+    sent = talk.at_server()
+    assert kinds(sent) == "dc"
+    assert data(sent) == SEALED_TEXT
+    talk.server(complete("COPY 2"), ready())
+    assert talk.at_server() == [query("SELECT 2")]
+    assert kinds(talk.at_client()) == "CZGCZ"
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_copy_may_be_sent_behind_an_execute_that_is_not_answered_yet(fails: bool) -> None:
+    talk = talk_of()
+    first, copying = (parse("SELECT 1"), bind(), execute()), (parse(FROM, "c"), bind(statement="c"), execute())
+    talk.client(*first, *((SYNC,) if fails else ()), *copying)
+    talk.at_server()
+    talk.server(PARSED, BOUND, *((error("22012"), ready()) if fails else (complete(),)))
+    talk.client(message(b"d", TEXT_ROWS), messages.COPY_DONE, SYNC)
+    assert talk.at_server() == []
+    talk.server(PARSED, BOUND, COPY_IN)
+    sent = talk.at_server()
+    assert kinds(sent) == "dcH"
+    assert data(sent) == SEALED_TEXT
+    talk.server(complete("COPY 2"))
+    assert talk.at_server() == [SYNC]
+
+
+def test_a_copy_behind_a_query_that_fails_still_copies() -> None:
+    talk = talk_of()
+    talk.client(query("SELECT 1/0"), query(FROM))
+    talk.at_server()
+    talk.server(error("22012"))
+    talk.client(message(b"d", TEXT_ROWS), messages.COPY_DONE)
+    assert talk.at_server() == []
+    talk.server(ready(), COPY_IN)
+    assert data(talk.at_server()) == SEALED_TEXT
+    talk.server(complete("COPY 2"), ready())
+    assert kinds(talk.at_client()) == "EZGCZ"

@@ -13,6 +13,7 @@ from proxy.sql.plan import (
     CopyFormat,
     CopyPlan,
     Cursor,
+    Effect,
     Execution,
     Literal,
     Opening,
@@ -60,6 +61,7 @@ from tests.session.playbook import (
 
 OPENED = Plan(results=(Opening(EMAIL, EMAIL.type, (TABLE, 2)),))
 OUTER = "EXECUTE e"
+CLOSE_ALL = "CLOSE ALL"
 DECLARE, HELD, FETCH, CLOSE = "DECLARE c", "DECLARE c WITH HOLD", "FETCH c", "CLOSE c"
 PREPARE, EXECUTE = "PREPARE p", "EXECUTE p('ann@example.com')"
 EXECUTION = Execution("p", (Argument("'ann@example.com'", Literal("ann@example.com")),), "EXECUTE p(", ")")
@@ -68,6 +70,7 @@ BOOK = {
     HELD: Plan(declares=Cursor("c", OPENED, is_held=True)),
     FETCH: Plan(fetches="c", tag="FETCH"),
     CLOSE: Plan(closes="c"),
+    CLOSE_ALL: Plan(effects=Effect.CLOSE_ALL),
     PREPARE: Plan(prepares=Preparation("p", (), Plan(params=(ServerParam(0, compare()),), results=OPENED.results))),
     EXECUTE: Plan(executes=EXECUTION, tag="EXECUTE"),
     OUTER: Plan(executes=Execution("e"), tag="EXECUTE"),
@@ -99,9 +102,10 @@ def test_fetch_opens_the_rows_of_its_cursor() -> None:
     assert messages.parse_data_row(received[1]) == [b"ann@example.com"]
 
 
-def test_a_cursor_that_was_closed_is_not_known() -> None:
+@pytest.mark.parametrize("text", [CLOSE, CLOSE_ALL])
+def test_a_cursor_that_was_closed_is_not_known(text: str) -> None:
     talk = talk_in_block(DECLARE)
-    talk.client(query(CLOSE))
+    talk.client(query(text))
     talk.server(complete("CLOSE CURSOR"), ready("T"))
     talk.at_server()
     talk.at_client()

@@ -118,6 +118,14 @@ def test_a_syntax_error_is_told_even_in_a_failed_transaction() -> None:
     assert error_fields(talk.at_client()[0])["C"] == "42601"
 
 
+def test_a_syntax_error_needs_no_catalog() -> None:
+    talk = Talk(Book({"SELEC": Refused("syntax error", sqlstate="42601", position=1)}))
+    talk.client(query("SELEC"))
+    assert text_at_server(talk) == POISON
+    talk.server(POISONED, ready())
+    assert error_fields(talk.at_client()[0])["C"] == "42601"
+
+
 def test_a_literal_that_its_column_cannot_take_is_refused() -> None:
     text = "INSERT INTO customers (born) VALUES ('never')"
     plan = Plan(template=("INSERT ... (", ")"), literals=(LiteralSlot("never", Sealing(BORN, Use.ASSIGN)),))
@@ -212,6 +220,25 @@ def test_an_error_ends_a_script() -> None:
     assert talk.at_client() == [ready()]
     talk.client(parse("SELECT 2"), bind(), execute(), SYNC)
     assert kinds(talk.serve_reads()) == ""
+
+
+REFUSALS = [REFUSED, Plan(template=("", ""), literals=(LiteralSlot("never", Sealing(BORN, Use.ASSIGN)),))]
+
+
+@pytest.mark.parametrize("plan", REFUSALS, ids=["statement", "literal"])
+def test_a_refused_statement_ends_a_script(plan: Plan | Refused) -> None:
+    texts = [text for text, _ in SCRIPT_BOOK[SCRIPT]]
+    plans = {texts[0]: Plan(effects=Effect.CATALOG), texts[1]: plan}
+    talk = Talk(Book({SCRIPT: list(plans.items()), **plans})).warm()
+    talk.client(query(SCRIPT))
+    talk.serve_reads(before=(PARSED, BOUND, NO_DATA, complete("CREATE TABLE")))
+    sent = talk.at_server()
+    assert kinds(sent) == "PS"
+    assert messages.parse_parse(sent[0]).query == POISON.encode()
+    talk.server(POISONED, ready())
+    created, refused, end = talk.at_client()
+    assert (created, end) == (complete("CREATE TABLE"), ready())
+    assert error_fields(refused)["C"] == ("0A000" if plan is REFUSED else "22007")
 
 
 # -- COPY that touches no sealed column --------------------------------------------------------------------------------

@@ -48,12 +48,14 @@ class Backend:
         self._c = conversation
         self._passing = False
         self._gathered: int | None = None
+        self._late: bytes | None = None  # a row description that is still to be told
         self._fail_block = False
 
     def handle(self, item: Item) -> None:
         """Deal with one item. Raises ProtocolViolation."""
         c = self._c
         if isinstance(item, Run):
+            self._tell_late()
             c.to_client.append(item)
             return
         if isinstance(item, Batch):
@@ -125,6 +127,7 @@ class Backend:
     def _answer(self, type_: int, raw: bytes) -> None:
         c = self._c
         kind, expectation, ends = c.replies.answer(type_)
+        self._tell_late()
         if not expectation.started:
             expectation.started = True
             if kind is Kind.QUERY:
@@ -167,6 +170,12 @@ class Backend:
                 self._tell(expectation, raw)
         if ends:
             expectation.settle(happened=True)
+
+    def _tell_late(self) -> None:
+        if self._late is not None:
+            if not self._c.muted:
+                self._c.to_client.append(self._late)
+            self._late = None
 
     def _tell(self, expectation: Expectation, raw: bytes) -> None:
         if not (expectation.swallow or self._c.muted):
@@ -264,6 +273,7 @@ class Backend:
             c.to_client.append(redact(raw, rewritten=False))
             return
         kind, expectation, ends = c.replies.answer(0x45)
+        self._late = None
         if kind is Kind.QUERY and not expectation.started:
             expectation.started = True
             expectation.settle(happened=True)
@@ -346,6 +356,8 @@ class Backend:
         shown = self._shown_columns(raw, columns, expectation.plan or Plan())
         if shown is None:
             self._contradicted()
+        elif expectation.is_late:
+            self._late = shown
         else:
             self._tell(expectation, shown)
 

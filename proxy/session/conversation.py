@@ -108,6 +108,8 @@ class Expectation:
     """Query: formats of the row description in force."""
     openers: list[Convert | None] | None = None
     in_script: bool = False
+    is_late: bool = False
+    """Describe in a script: the row description is told with the first row, and not at all in front of an error."""
     copy: CopyTransform | None = None
     """Seals or opens the rows of the COPY under way."""
     copy_error: Refused | None = None

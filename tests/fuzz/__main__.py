@@ -4,7 +4,7 @@
     python -m tests.fuzz --seconds 60 --only client      one target
     python -m tests.fuzz --only client --repeat FILE     one input again, such as the client-crash-... that a run left
 
-Per target one line: the seconds, the executions, the findings. What was found to be worth keeping is in .fuzz/<target>,
+Per target one line: seconds, executions, findings. What was found to be worth keeping is in .fuzz/<target>,
 and the next run begins with it; .fuzz/<target>.log is what libFuzzer said.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -35,6 +36,8 @@ class Outcome:
 
     name: str
     seconds: float
+    processor: float
+    """Seconds of processor time, which tell on a machine that others use too."""
     executions: int
     findings: Sequence[Path]
     """The inputs that it has failed with."""
@@ -46,7 +49,8 @@ class Outcome:
         return not self.findings and self.status == 0
 
     def __str__(self) -> str:
-        line = f"{self.name:<15}{self.seconds:6.0f} s{self.executions:>12,} executions{len(self.findings):4} findings"
+        line = f"{self.name:<15}{self.seconds:6.0f} s ({self.processor:.0f} s of processor time)"
+        line += f"{self.executions:>12,} executions{len(self.findings):4} findings"
         return line if self.clean else f"{line}, exit status {self.status}: {' '.join(map(str, self.findings))}"
 
 
@@ -67,12 +71,13 @@ def run_apart(name: str, seconds: int, corpora: Path) -> Outcome:
     command = [sys.executable, "-m", "tests.fuzz", "--here", "--only", name, "--seconds", str(seconds)]
     log, before, began = corpora / f"{name}.log", set(corpora.iterdir()), time.monotonic()
     with log.open("wb") as out:
-        status = subprocess.run(
-            [*command, "--corpus", str(corpora)], stdout=out, stderr=subprocess.STDOUT, check=False
-        ).returncode
+        process = subprocess.Popen([*command, "--corpus", str(corpora)], stdout=out, stderr=subprocess.STDOUT)
+        _, waited, usage = os.wait4(process.pid, 0)
+    process.returncode = status = os.waitstatus_to_exitcode(waited)
     executions = _EXECUTIONS.findall(log.read_text(errors="replace"))
     found = sorted(path for path in set(corpora.iterdir()) - before if path.name.startswith(f"{name}-"))
-    return Outcome(name, time.monotonic() - began, int(executions[-1]) if executions else 0, found, status)
+    count = int(executions[-1]) if executions else 0
+    return Outcome(name, time.monotonic() - began, usage.ru_utime + usage.ru_stime, count, found, status)
 
 
 def sow(corpora: Path, names: Sequence[str]) -> None:

@@ -67,7 +67,7 @@ def _no_portal(name: bytes) -> bytes:
 
 
 class HonestServer:
-    """`receive` takes what the proxy has sent, and gives the answers that are due."""
+    """See above."""
 
     def __init__(self) -> None:
         self._splitter = Splitter(CLIENT_LENGTHS, side="frontend", max_message=1 << 31)
@@ -81,10 +81,17 @@ class HonestServer:
         self.gone = False
 
     def receive(self, data: bytes) -> bytes:
-        """Raises ProtocolViolation where a real server would end the connection: the framing is broken."""
+        """What the proxy has sent -> the answers that are due."""
         self._splitter.feed(data)
         due = b""
-        while (item := self._splitter.next()) is not None and not self.gone:
+        while not self.gone:
+            try:
+                item = self._splitter.next()
+            except ProtocolViolation as violation:
+                self.gone = True
+                return due + bytes(self._out) + error(violation.sqlstate, violation.message, "FATAL")
+            if item is None:
+                break
             assert isinstance(item, Frame)
             self._failed = False
             try:

@@ -63,10 +63,10 @@ def test_seeds_and_mutations_give_a_typed_error_or_success(inputs: Mapping[str, 
 
 
 def test_a_finding_is_told_and_keeps_its_input(tmp_path: Path) -> None:
-    failed, clean = tmp_path / "copy-crash-1", Outcome("copy", 60, 12_345, [], 0)
+    failed, clean = tmp_path / "copy-crash-1", Outcome("copy", 60, 12, 12_345, [], 0)
     assert clean.clean
-    assert str(clean).split() == ["copy", "60", "s", "12,345", "executions", "0", "findings"]
-    assert not Outcome("copy", 60, 12_345, [], 77).clean
-    told = Outcome("copy", 1, 10, [failed], 77)
+    assert str(clean).split() == "copy 60 s (12 s of processor time) 12,345 executions 0 findings".split()
+    assert not Outcome("copy", 60, 12, 12_345, [], 77).clean
+    told = Outcome("copy", 1, 1, 10, [failed], 77)
     assert not told.clean
     assert str(failed) in str(told)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final, Protocol, cast
 
 from proxy.server import turns
-from proxy.server.turns import Pace
+from proxy.server.turns import SMALL, Pace
 
 WRITE_HIGH_WATER: Final = 256 * 1024
 """Bytes queued for one peer above which the other is not read. Also about what one read brings in on uvloop."""
@@ -136,7 +136,7 @@ class Leg(asyncio.Protocol):
             self._received += data
             self.set_reading(False)
             self._wake()
-        elif len(data) <= turns.SMALL and not self._backlog:
+        elif len(data) <= SMALL and not self._backlog:
             self._owner.leg_data(self, data)
         elif len(data) <= self._pace.size and not self._backlog:
             self._deliver(self._owner, data)

@@ -1,7 +1,7 @@
 """The hot kernel: what is done once per value or row, from bytes to bytes, in two implementations that cannot be told
 apart by their results.
 
-    reference.py    in Python: readable, and always there
+    reference.py    in Python: readable, and always there; rounds.py continues it
     _native.pyx     its compiled twin in Cython over OpenSSL's libcrypto: there where the installation could compile it
 
 A bottom room of the house, because speed wants both halves of the work in one place: `crypto` takes its ciphers from
@@ -21,7 +21,7 @@ import os
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
-from proxy.kernel import reference
+from proxy.kernel import reference, rounds
 from proxy.kernel.reference import CopyRows
 
 
@@ -51,16 +51,22 @@ if TYPE_CHECKING:
         RandomKey,
         SearchKey,
         copy_rows,
+        message_run,
         open_rows,
         opener,
         sealing,
     )
+    from proxy.kernel.rounds import Answer, BindForm
 else:
+    _rounds = rounds if _chosen_module is reference else _chosen_module
+    Answer = _rounds.Answer
+    BindForm = _rounds.BindForm
     Gcm = _chosen_module.Gcm
     OrderPrefix = _chosen_module.OrderPrefix
     RandomKey = _chosen_module.RandomKey
     SearchKey = _chosen_module.SearchKey
     copy_rows = _chosen_module.copy_rows
+    message_run = _chosen_module.message_run
     open_rows = _chosen_module.open_rows
     opener = _chosen_module.opener
     sealing = _chosen_module.sealing
@@ -68,12 +74,15 @@ else:
 __all__ = [
     "MISSING",
     "NAME",
+    "Answer",
+    "BindForm",
     "CopyRows",
     "Gcm",
     "OrderPrefix",
     "RandomKey",
     "SearchKey",
     "copy_rows",
+    "message_run",
     "open_rows",
     "opener",
     "sealing",

@@ -1,7 +1,7 @@
 """One side of a connection: a transport that is read only when asked, and that tells when it is full.
 
 Before a relay is attached the leg is read with `receive()`, one piece at a time; afterwards it calls back. Either way
-it never holds more than what one read brought in.
+it never holds more than what one read brought in. What a large read brought in is delivered in slices, by turns.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import asyncio
 from collections.abc import Iterable
 from typing import Final, Protocol, cast
 
+from proxy.server import turns
+from proxy.server.turns import Pace
+
 WRITE_HIGH_WATER: Final = 256 * 1024
 """Bytes queued for one peer above which the other is not read. Also about what one read brings in on uvloop."""
-
-TURN: Final = 64 * 1024
-"""A read that brings in as much ends the turn: uvloop would read on, up to 32 times, before it looks at others."""
 
 
 class LegOwner(Protocol):
@@ -37,7 +37,10 @@ class Leg(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._owner: LegOwner | None = None
         self._reading = True
-        self._paused = False  # until the others have had their turn
+        self._backlog = b""  # of a large read, which is not read on from until it is delivered
+        self._delivered = 0  # bytes of the backlog
+        self._pace = Pace()
+        self._turns = turns.turns()
         self._write_ended = False
         self._received = bytearray()
         self._waiter: asyncio.Future[None] | None = None
@@ -52,6 +55,11 @@ class Leg(asyncio.Protocol):
     def queued(self) -> int:
         """Bytes written and not yet taken by the peer's kernel."""
         return 0 if self.lost.done() else self.transport.get_write_buffer_size()
+
+    @property
+    def undelivered(self) -> int:
+        """Bytes read and not yet delivered."""
+        return len(self._backlog) - self._delivered
 
     # -- used by the relay ---------------------------------------------------------------------------------------------
 
@@ -82,9 +90,10 @@ class Leg(asyncio.Protocol):
         if wanted == self._reading or self.lost.done() or self.transport.is_closing():
             return
         self._reading = wanted
-        if self._paused:
-            return
-        if wanted:
+        if self._backlog:
+            if wanted:
+                self._turns.join(self)
+        elif wanted:
             self.transport.resume_reading()
         else:
             self.transport.pause_reading()
@@ -123,25 +132,51 @@ class Leg(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
 
     def data_received(self, data: bytes) -> None:
-        if self._owner is not None:
-            if len(data) >= TURN and self._reading and not self._paused and not self.transport.is_closing():
-                self._paused = True
-                self.transport.pause_reading()
-                asyncio.get_running_loop().call_soon(self._go_on)
+        if self._owner is None:
+            self._received += data
+            self.set_reading(False)
+            self._wake()
+        elif len(data) <= turns.SMALL and not self._backlog:
             self._owner.leg_data(self, data)
-            return
-        self._received += data
-        self.set_reading(False)
-        self._wake()
+        elif len(data) <= self._pace.size and not self._backlog:
+            self._deliver(self._owner, data)
+        else:
+            if self._reading and not self._backlog and not self.transport.is_closing():
+                self.transport.pause_reading()
+            self._backlog += data
+            if self._reading:
+                self._turns.join(self)
 
-    def _go_on(self) -> None:
-        self._paused = False
+    def take_turn(self) -> bool:
+        """Deliver a slice of the backlog, and read on behind the last one. True: there is more, and it is wanted."""
+        if not (self._backlog and self._reading and self._owner is not None):
+            return False
+        start, self._delivered = self._delivered, self._delivered + self._pace.size
+        piece = self._backlog[start : self._delivered]
+        if self._delivered < len(self._backlog):
+            self._deliver(self._owner, piece)
+            return bool(self._backlog) and self._reading
+        self._backlog, self._delivered = b"", 0
+        self._deliver(self._owner, piece)
         if self._reading and not self.lost.done() and not self.transport.is_closing():
             self.transport.resume_reading()
+        return False
+
+    def _deliver(self, owner: LegOwner, data: bytes) -> None:
+        begun = turns.clock()
+        owner.leg_data(self, data)
+        self._pace.spent(len(data), turns.clock() - begun)
+
+    def _deliver_all(self) -> None:
+        """The peer has ended, and what it has said comes before that."""
+        rest, self._backlog, self._delivered = self._backlog[self._delivered :], b"", 0
+        if rest and self._owner is not None:
+            self._owner.leg_data(self, rest)
 
     def eof_received(self) -> bool:
         self.eof = True
         self._wake()
+        self._deliver_all()
         if self._owner is not None:
             self._owner.leg_eof(self)
         return self._transport is not None and self._transport.can_write_eof()
@@ -149,6 +184,7 @@ class Leg(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.eof = True
         self._wake()
+        self._deliver_all()
         if not self.lost.done():
             self.lost.set_result(None)
         if self._owner is not None:

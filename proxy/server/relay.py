@@ -67,7 +67,8 @@ class Relay:
     @property
     def buffered(self) -> int:
         """Bytes that the relay and its transports hold at this moment."""
-        return self._client.queued + self._server.queued + sum(map(len, self._held))
+        legs = self._client, self._server
+        return sum(leg.queued + leg.undelivered for leg in legs) + sum(map(len, self._held))
 
     async def run(self, startup_packet: bytes, first: bytes) -> None:
         """Send the StartupMessage, then relay to the end. `first`: what the client sent behind it."""

@@ -40,10 +40,10 @@ def output_form(type_: SqlType, settings: Settings, *, is_text: bool) -> str | N
 
 
 def input_form(sealing: Sealing, settings: Settings, *, is_text: bool) -> str | None:
-    """What a value from the client is stored from: only where storing it is all that happens to it."""
+    """What a value from the client is stored or looked for as: only where sealing it is all that happens to it."""
     column = sealing.column.type
     source, family = sealing.client_type, column.family
-    if sealing.use is not Use.ASSIGN or sealing.casts or source.is_array or column.is_array:
+    if sealing.use not in (Use.ASSIGN, Use.COMPARE) or sealing.casts or source.is_array or column.is_array:
         return None
     if source.family is not family or source.typmod >= 0:
         return None

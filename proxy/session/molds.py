@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-from proxy.session.conversation import Portal
+from proxy import kernel
+from proxy.session.conversation import Portal, Prepared
 from proxy.session.planner import Basis
 from proxy.session.values import Convert
 from proxy.sql.plan import Effect, Plan
 from proxy.sql.shape import Slot
-from proxy.wire import messages
 from proxy.wire.codecs import Settings
-from proxy.wire.frames import HEADER
 
 UINT16: Final = struct.Struct("!H")
 INT32: Final = struct.Struct("!i")
-_NULL: Final = b"\xff\xff\xff\xff"
 
 
 class Unlike(Exception):
@@ -46,6 +44,7 @@ class Mold:
     openers: list[Convert | None] | None = None
     execution: Execution | None = None
     """None: a Query."""
+    query_round: Round | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -61,6 +60,26 @@ class Execution:
     server_head: bytes
     params: list[tuple[int, Convert | None]] | None
     """Client's index and sealing function of each of the server's parameters; None: the Bind passes as it is."""
+    rounds: dict[int, Round] = field(default_factory=dict)
+    """By what is around Bind and Execute: DESCRIBED and PARSED, added up."""
+
+
+DESCRIBED: Final = 1
+PARSED: Final = 2
+
+
+@dataclass(slots=True, eq=False)
+class Round:
+    """What is asked, and how the answer begins."""
+
+    mold: Mold
+    described: bool = False
+    parsed: Prepared | None = None
+    """The unnamed statement that the round begins with."""
+    form: kernel.BindForm | None = None
+    """None: a Query."""
+    answer: kernel.Answer | None = None
+    """None: not seen yet."""
 
 
 def is_simple(plan: Plan) -> bool:
@@ -78,43 +97,6 @@ def is_simple(plan: Plan) -> bool:
         and plan.tag != "COPY"
         and not any(param.is_joined or param.absorbed for param in plan.params or ())
     )
-
-
-def bound_values(mold: Execution, raw: bytes) -> list[bytes | None]:
-    """The values of a Bind that begins like the mold. Raises Unlike where it does not end like it."""
-    at, end = HEADER + len(mold.head), len(raw) - len(mold.tail)
-    values: list[bytes | None] = []
-    for _ in range(mold.count):
-        if at + 4 > end:
-            raise Unlike
-        (size,) = INT32.unpack_from(raw, at)
-        at += 4
-        if size == -1:
-            values.append(None)
-            continue
-        if size < 0 or at + size > end:
-            raise Unlike
-        values.append(raw[at : at + size])
-        at += size
-    if at != end:
-        raise Unlike
-    return values
-
-
-def sealed_bind(mold: Execution, params: list[tuple[int, Convert | None]], values: list[bytes | None]) -> bytes:
-    """The server's Bind. Raises Refused for a value that cannot be sealed."""
-    parts = [mold.server_head]
-    for client, seal in params:
-        value = values[client]
-        if value is None:
-            parts.append(_NULL)
-            continue
-        if seal is not None:
-            value = seal(value)
-        parts.append(INT32.pack(len(value)))
-        parts.append(value)
-    parts.append(mold.tail)
-    return messages.message(b"B", *parts)
 
 
 def spliced_query(mold: Mold, tokens: Sequence[str]) -> str:

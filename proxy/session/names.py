@@ -47,7 +47,8 @@ class Names(Generic[V]):
     """One namespace of one session."""
 
     def __init__(self) -> None:
-        self._known: dict[bytes, V] = {}
+        self.known: dict[bytes, V] = {}
+        """What the server has; to be read only."""
         self._pending: deque[Change[V]] = deque()
 
     def change(self, name: bytes | None, value: V | None, batch: int) -> Change[V]:
@@ -62,23 +63,23 @@ class Names(Generic[V]):
         for change in reversed(self._pending):
             if change.name is None or change.name == name:
                 return change.value if change.batch == batch else UNSETTLED
-        return self._known.get(name)
+        return self.known.get(name)
 
     def put(self, name: bytes, value: V) -> None:
         """The server has acknowledged it already."""
-        self._known[name] = value
+        self.known[name] = value
 
     def named(self) -> frozenset[bytes]:
         """All names that are known or asked for, the unnamed one excepted."""
-        return frozenset(filter(None, (*self._known, *(change.name for change in self._pending))))
+        return frozenset(filter(None, (*self.known, *(change.name for change in self._pending))))
 
     def retain(self, is_kept: Callable[[V], bool]) -> None:
         """The server has dropped every name but those that are kept; pending changes come after that."""
-        if self._known:
-            self._known = {name: value for name, value in self._known.items() if is_kept(value)}
+        if self.known:
+            self.known = {name: value for name, value in self.known.items() if is_kept(value)}
 
     def forget(self, name: bytes) -> None:
-        self._known.pop(name[: _NAMEDATALEN - 1], None)
+        self.known.pop(name[: _NAMEDATALEN - 1], None)
 
     def _settle(self, change: Change[V], *, happened: bool) -> None:
         if self._pending and self._pending[0] is change:
@@ -88,8 +89,8 @@ class Names(Generic[V]):
         if not happened:
             return
         if change.name is None:
-            self._known.clear()
+            self.known.clear()
         elif change.value is None:
-            self._known.pop(change.name, None)
+            self.known.pop(change.name, None)
         else:
-            self._known[change.name] = change.value
+            self.known[change.name] = change.value

@@ -17,6 +17,7 @@ from proxy.errors import Refused
 from proxy.session.conversation import Conversation, Link, Portal, Prepared
 from proxy.session.names import UNSETTLED
 from proxy.session.planner import Basis
+from proxy.session.refusals import plan_changed
 from proxy.session.rewriting import AnyChange, literal_keys
 from proxy.sql.execution import complete
 from proxy.sql.plan import Effect, Plan
@@ -35,8 +36,9 @@ class Resolved:
     """FETCH from a BINARY cursor."""
 
 
-def resolve(c: Conversation, plan: Plan, current: Current) -> Resolved | None:
-    """None: hold the message, an earlier batch is about to change the name. Raises Refused."""
+def resolve(c: Conversation, plan: Plan, current: Current, *, inherited: bool) -> Resolved | None:
+    """None: hold the message, an earlier batch is about to change the name. `inherited`: the server may know names of
+    what nobody has analysed. Raises Refused."""
     if plan.executes is None and plan.fetches is None:
         return Resolved(plan)
     links: tuple[Link, ...] = ()
@@ -45,7 +47,7 @@ def resolve(c: Conversation, plan: Plan, current: Current) -> Resolved | None:
         prepared = c.statements.look(name, c.batch)
         if prepared is UNSETTLED:
             return None
-        if prepared is None and not plan.executes.arguments:
+        if prepared is None and not plan.executes.arguments and not inherited:
             return Resolved(replace(plan, executes=None))  # the server judges the name; nothing is written in here
         prepared = current(name)
         if prepared is None:
@@ -59,6 +61,8 @@ def resolve(c: Conversation, plan: Plan, current: Current) -> Resolved | None:
     if portal is UNSETTLED:
         return None
     if portal is None:
+        if inherited:
+            raise plan_changed()
         return Resolved(replace(plan, fetches=None), links)  # none that has sealed columns
     if portal.plan.copy is not None:
         raise Refused(

@@ -96,16 +96,17 @@ class Shared:
         self.systems: dict[str, Mapping[int, Relation]] = {}
         """Server version as ParameterStatus gives it -> the relations of its system schemas."""
         self._analyse = analyse
-        self._databases: dict[str, Database] = {}
+        self.databases: dict[str, Database] = {}
+        """Those that `database` was asked for since the policy came; to be read only."""
 
     def replace_policy(self, policy: Policy) -> None:
         """columns.yaml was read again. Sessions take the new policy with their next statement; what they prepared
         keeps working where its plan stays the same, and else fails with 0A000, as after DDL."""
         self.policy = policy
-        self._databases = {}
+        self.databases = {}
 
     def database(self, name: str) -> Database:
         """The current state for a database; another object after `replace_policy`."""
-        if (found := self._databases.get(name)) is None:
-            found = self._databases[name] = Database(self.policy.for_database(name), self._analyse, self.sealers)
+        if (found := self.databases.get(name)) is None:
+            found = self.databases[name] = Database(self.policy.for_database(name), self._analyse, self.sealers)
         return found

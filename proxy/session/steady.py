@@ -30,14 +30,15 @@ from proxy.session.conversation import Conversation, Copy, Expectation, Portal, 
 from proxy.session.frontend import Frontend
 from proxy.session.guarding import named_tables
 from proxy.session.molds import (
+    DESCRIBED,
     INT32,
+    PARSED,
     UINT16,
     Execution,
     Mold,
+    Round,
     Unlike,
-    bound_values,
     is_simple,
-    sealed_bind,
     spliced_query,
 )
 from proxy.session.names import UNSETTLED
@@ -52,13 +53,18 @@ from proxy.wire.frames import HEADER
 from proxy.wire.messages import spread_formats
 from proxy.wire.replies import Kind
 
-CLIENT_SWIFT: Final = "PBDESQ"
 SERVER_SWIFT: Final = "12TnDCZ"
 SWIFT_BYTES: Final = 32 * 1024
 """A result above that comes in several pieces."""
 _DESCRIBE: Final = messages.build_describe(messages.Target(b"P", b""))
 _EXECUTE: Final = messages.build_execute(b"")
-_TAILS: Final = {b"BES": _EXECUTE + messages.SYNC, b"BDES": _DESCRIBE + _EXECUTE + messages.SYNC}
+_REST: Final = _EXECUTE + messages.SYNC
+"""What stands behind Bind."""
+_DESCRIBED_REST: Final = _DESCRIBE + _REST
+_LEAST: Final = len(messages.build_query(b""))
+_BIND: Final = ord("B")
+_PARSE: Final = ord("P")
+_QUERY: Final = ord("Q")
 _BOUND: Final = messages.message(b"2")
 _PARSED: Final = messages.message(b"1")
 _PARSE_COMPLETE: Final = ord("1")
@@ -67,14 +73,6 @@ _BIND_COMPLETE: Final = ord("2")
 _STATUS: Final = {ord("I"): b"I", ord("T"): b"T", ord("E"): b"E"}
 _MOLDS: Final = 256
 _LONGEST_PARSE: Final = 16 * 1024
-
-
-@dataclass(slots=True, eq=False)
-class _Round:
-    mold: Mold
-    described: bool
-    parsed: Prepared | None = None
-    """The unnamed statement that the round begins with."""
 
 
 @dataclass(slots=True, eq=False)
@@ -97,9 +95,8 @@ class Steady:
         self._molds: dict[int, Mold] = {}
         """By the id() of their owners, which they keep alive."""
         self._parses: dict[bytes, _Parsed] = {}
-        self._round: _Round | None = None
+        self._round: Round | None = None
         self._calm = False
-        conversation.client.set_swift(CLIENT_SWIFT, most=SWIFT_BYTES)
         conversation.server.set_swift(SERVER_SWIFT, most=SWIFT_BYTES)
 
     @property
@@ -109,15 +106,21 @@ class Steady:
 
     def client(self, data: bytes) -> bytes | None:
         """What the server gets for `data`, where that is a round; None: it is for `Frontend`."""
-        c = self._c
-        if self._round is not None or not (self._calm or self._is_calm()):
+        if self._round is not None or not (self._calm or self._is_calm()) or not _LEAST <= len(data) <= SWIFT_BYTES:
             return None
-        kinds = c.client.swift(data)
+        c, kind = self._c, data[0]
         basis = c.planner.standing()
-        if not kinds or basis is None:
+        if basis is None:
             return None
         try:
-            sent = self._query(data, basis) if kinds == b"Q" else self._execution(kinds, data, basis)
+            if kind == _BIND:
+                sent = self._execution(None, data, basis)
+            elif kind == _QUERY:
+                sent = self._query(data, basis)
+            elif kind == _PARSE:
+                sent = self._parse_and_execution(data, basis)
+            else:
+                return None
         except (Unlike, Refused, ProtocolViolation):
             return None
         c.batch += 1
@@ -134,6 +137,8 @@ class Steady:
             and not c.discarding
             and not c.muted
             and self._frontend.at_rest
+            and c.client.at_boundary
+            and c.server.at_boundary
         )
         return self._calm
 
@@ -142,31 +147,29 @@ class Steady:
         asked, c = self._round, self._c
         if asked is None:
             return None
-        kinds = c.server.swift(data)
-        if kinds is None:
-            return None
-        status = _STATUS.get(data[-1])
-        if status is None:
-            return None
-        try:
-            told = self._told(asked, kinds, data)
-        except (Unlike, Refused, ProtocolViolation):
-            return None
+        mold, answer = asked.mold, asked.answer
+        told = None if answer is None or mold.settings is not c.planner.settings else answer.opened(data)
+        if told is None:
+            told = self._learned(asked, data)
+            if told is None:
+                return None
         self._round = None
-        c.status = status
+        c.status = status = _STATUS[data[-1]]
         self._calm = status != b"E"
         if asked.parsed is not None:
             c.statements.put(b"", asked.parsed)
-        if asked.mold.execution is None:
-            c.statements.forget(b"")
-            c.portals.forget(b"")
+        if mold.execution is None:
+            if b"" in c.statements.known:
+                c.statements.forget(b"")
+            if b"" in c.portals.known:
+                c.portals.forget(b"")
         elif status == b"T":
-            c.portals.put(b"", asked.mold.execution.portal)
-        if status == b"I" or Effect.TRANSACTION in asked.mold.plan.effects:
+            c.portals.put(b"", mold.execution.portal)
+        if c.held.tables and (status == b"I" or Effect.TRANSACTION in mold.plan.effects):
             c.held.release()
-        if status == b"I":
+        if status == b"I" and c.portals.known:
             c.portals.retain(is_held)
-            c.planner.transaction_ended(quiet=True)
+        # The planner need not be told of a transaction's end: after one that may have changed anything is no round.
         return told
 
     def unfold(self) -> None:
@@ -196,20 +199,53 @@ class Steady:
 
     # -- client to server ----------------------------------------------------------------------------------------------
 
-    def _execution(self, kinds: bytes, data: bytes, basis: Basis) -> bytes:
-        """[Parse,] Bind to Sync for the server. Raises Unlike, Refused, ProtocolViolation."""
-        if kinds[:1] == b"P":
-            return self._parse_and_execution(kinds, data, basis)
-        sent, self._round = self._execution_of(None, kinds, data, basis)
+    def _execution(self, parsed: Prepared | None, data: bytes, basis: Basis) -> bytes:
+        """Bind to Sync for the server. `parsed`: what the Bind's statement, the unnamed one, will be by then. Raises
+        Unlike, Refused, ProtocolViolation."""
+        c = self._c
+        end = data.find(b"\0", HEADER + 1)
+        if data[HEADER] or end < 0:
+            raise Unlike  # a named portal
+        name = data[HEADER + 1 : end]
+        prepared = parsed
+        if prepared is None:
+            known = c.statements.look(name, c.batch)
+            if known is None or known is UNSETTLED:
+                raise Unlike
+            prepared = known
+        elif name:
+            raise Unlike
+        kind = data.endswith(_DESCRIBED_REST) * DESCRIBED + (parsed is not None) * PARSED
+        mold, sent = self._molds.get(id(prepared)), None
+        if mold is not None and mold.basis is basis and mold.settings is c.planner.settings:
+            execution = mold.execution
+            if execution is not None and prepared.basis is execution.portal.basis:
+                asked = execution.rounds.get(kind) or self._new_round(mold, execution, prepared, kind)
+                sent = asked.form.sealed(data)  # type: ignore[union-attr]
+        if sent is None:
+            asked = self._molded(prepared, kind, data, basis)
+            sent = asked.form.sealed(data)  # type: ignore[union-attr]
+        if sent is None:
+            raise Unlike
+        self._round = asked
         return sent
 
-    def _parse_and_execution(self, kinds: bytes, data: bytes, basis: Basis) -> bytes:
+    @staticmethod
+    def _new_round(mold: Mold, execution: Execution, prepared: Prepared, kind: int) -> Round:
+        rest = _DESCRIBED_REST if kind & DESCRIBED else _REST
+        form = kernel.BindForm(
+            execution.head, execution.count, execution.tail, rest, execution.server_head, execution.params
+        )
+        parsed = prepared if kind & PARSED else None
+        asked = execution.rounds[kind] = Round(mold, bool(kind & DESCRIBED), parsed, form)
+        return asked
+
+    def _parse_and_execution(self, data: bytes, basis: Basis) -> bytes:
         size = 1 + INT32.unpack_from(data, 1)[0]
+        if not HEADER < size <= len(data) - _LEAST:
+            raise Unlike
         parsed = self._parse(data[:size], basis)
-        sent, asked = self._execution_of(parsed.prepared, kinds[1:], data[size:], basis)
-        asked.parsed = parsed.prepared
-        self._round = asked
-        return parsed.raw + sent
+        return parsed.raw + self._execution(parsed.prepared, data[size:], basis)
 
     def _parse(self, raw: bytes, basis: Basis) -> _Parsed:
         c = self._c
@@ -231,54 +267,19 @@ class Steady:
             self._parses[raw] = found
         return found
 
-    def _execution_of(self, prepared: Prepared | None, kinds: bytes, data: bytes, basis: Basis) -> tuple[bytes, _Round]:
-        """`prepared`: what the Bind's statement, the unnamed one, will be by then."""
-        tail = _TAILS.get(kinds)
-        if tail is None or not data.endswith(tail):
-            raise Unlike
-        raw = data[: -len(tail)]
-        mold, execution = self._prepared(prepared, raw, basis)
-        sent = data
-        if execution.params is not None:
-            sent = sealed_bind(execution, execution.params, bound_values(execution, raw)) + tail
-        elif mold.plan.results is not None:
-            bound_values(execution, raw)
-        return sent, _Round(mold, described=kinds == b"BDES")
-
-    def _prepared(self, prepared: Prepared | None, raw: bytes, basis: Basis) -> tuple[Mold, Execution]:
-        """The mold that fits a Bind. Raises Unlike, Refused, ProtocolViolation."""
+    def _molded(self, prepared: Prepared, kind: int, data: bytes, basis: Basis) -> Round:
+        """A mold that fits a Bind. Raises Unlike, Refused, ProtocolViolation."""
         c = self._c
-        end = raw.find(b"\0", HEADER + 1)
-        if raw[HEADER] or end < 0:
-            raise Unlike  # a named portal
-        name = raw[HEADER + 1 : end]
-        if prepared is None:
-            known = c.statements.look(name, c.batch)
-            if known is None or known is UNSETTLED:
-                raise Unlike
-            prepared = known
-        elif name:
-            raise Unlike
-        mold = self._molds.get(id(prepared))
-        if mold is not None and mold.basis is basis and mold.settings is c.settings:
-            execution = mold.execution
-            if (
-                execution is not None
-                and prepared.basis is execution.portal.basis
-                and raw.startswith(execution.head, HEADER)
-                and raw.endswith(execution.tail)
-            ):
-                return mold, execution
         is_current = prepared.basis is None or basis.same_as(prepared.basis)
         if not is_simple(prepared.plan) or prepared.links or not is_current:
             raise Unlike
         self._require_settled(prepared.plan, basis)
         if not rewriting.are_in_force(prepared.keys, c.sealers):
             raise Unlike
-        execution = self._made(prepared, raw)
+        execution = self._made(prepared, data[: 1 + INT32.unpack_from(data, 1)[0]])
         mold = Mold(prepared, prepared.plan, c.settings, basis, execution=execution)
         self._remember(mold)
-        return mold, execution
+        return self._new_round(mold, execution, prepared, kind)
 
     @staticmethod
     def _require_settled(plan: Plan, basis: Basis) -> None:
@@ -309,6 +310,8 @@ class Steady:
     def _query(self, data: bytes, basis: Basis) -> bytes:
         """The Query for the server. Raises Unlike, Refused, ProtocolViolation."""
         c = self._c
+        if 1 + INT32.unpack_from(data, 1)[0] != len(data):
+            raise Unlike
         text = c.planner.decode(messages.parse_query(data))
         tokens: tuple[str, ...] = ()
         known = c.planner.known(text, basis)
@@ -322,7 +325,9 @@ class Steady:
         sent = data
         if mold.parts:
             sent = messages.build_query(c.planner.encode(rewriting.join([spliced_query(mold, tokens)])))
-        self._round = _Round(mold, described=False)
+        if mold.query_round is None:
+            mold.query_round = Round(mold)
+        self._round = mold.query_round
         return sent
 
     def _queried(self, owner: Shape | Analysis, basis: Basis) -> Mold:
@@ -348,10 +353,22 @@ class Steady:
 
     # -- server to client ----------------------------------------------------------------------------------------------
 
-    def _told(self, asked: _Round, kinds: bytes, data: bytes) -> bytes:
-        """The whole answer for the client. Raises Unlike, Refused, ProtocolViolation."""
+    def _learned(self, asked: Round, data: bytes) -> bytes | None:
+        """As `server`, for an answer of another form than the last one, which then is the known form."""
+        kinds = self._c.server.swift(data)
+        if kinds is None or kinds[-2:] != b"CZ" or data[-1] not in _STATUS:
+            return None
+        try:
+            answer = self._form(asked, kinds, data)
+        except (Unlike, Refused, ProtocolViolation):
+            return None
+        asked.answer = answer
+        return answer.opened(data)
+
+    def _form(self, asked: Round, kinds: bytes, data: bytes) -> kernel.Answer:
+        """What an answer like this one is like. Raises Unlike, Refused, ProtocolViolation."""
         mold = asked.mold
-        if mold.settings is not self._c.settings or kinds[-2:] != b"CZ":
+        if mold.settings is not self._c.settings:
             raise Unlike
         at, rows, parts = 0, len(kinds) - 2, list[bytes]()
         if asked.parsed is not None:
@@ -364,29 +381,25 @@ class Steady:
                 raise Unlike
             parts.append(_BOUND)
             at, rows = at + len(_BOUND), rows - 1
+        may_be_rows = mold.execution is not None
         if asked.described or (mold.execution is None and rows):
             size = 1 + INT32.unpack_from(data, at + 1)[0]
             raw = data[at : at + size]
-            at, rows = at + size, rows - 1
-            if raw[:1] == b"T":
+            at, rows, may_be_rows = at + size, rows - 1, raw[:1] == b"T"
+            if may_be_rows:
                 raw = self._description(mold, raw)
             elif raw[:1] != b"n" or rows or mold.execution is None:
                 raise Unlike
             parts.append(raw)
         if rows < 0 or kinds.count(b"D") != rows:
             raise Unlike
-        if mold.plan.results is None:
-            return data
-        if rows:
-            openers = mold.openers
-            if openers is None:
-                openers = mold.openers = self._openers(mold, UINT16.unpack_from(data, at + HEADER)[0])
-            opened, at = kernel.open_rows(data, at, openers)
-            if data[at] != _COMMAND_COMPLETE:
-                raise Unlike
-            parts.append(opened)
-        parts.append(data[at:])
-        return b"".join(parts)
+        cells = None
+        if mold.plan.results is not None and may_be_rows:
+            count = UINT16.unpack_from(data, at + HEADER)[0] if rows else len(mold.plan.results)
+            if mold.openers is None:
+                mold.openers = self._openers(mold, count)
+            cells = mold.openers
+        return kernel.Answer(data[:at], b"".join(parts), cells, may_be_rows=may_be_rows)
 
     def _description(self, mold: Mold, raw: bytes) -> bytes:
         if raw != mold.description:

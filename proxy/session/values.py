@@ -74,10 +74,11 @@ def _sealing_cell(
     form = forms.input_form(sealing, settings, is_text=is_text)
     if form is None:
         return reference
-    sealer = sealers.sealer(sealing.column)
+    column = sealing.column
+    sealer = sealers.sealer(column)
     if not isinstance(sealer, KernelSealer):
         return reference
-    limit = sealing.column.type.length
+    limit = column.max_length if sealing.use is Use.COMPARE else column.type.length
     return kernel.sealing(
         sealer.sealing,
         sealer.prefix,

@@ -20,6 +20,7 @@ from proxy.sql.flow import PLAIN, Flow, Kind, Open, Plain, Row, Sealed, Slot
 from proxy.sql.meeting import OPERATORS, current, require, unify, use_as_plain
 from proxy.sql.plan import TEXT
 from proxy.sql.scopes import Scope
+from proxy.sql.spreading import spread
 from proxy.sql.terms import condition
 
 _PASSING: Final = frozenset({"first_value", "last_value", "nth_value", "any_value"})
@@ -29,6 +30,9 @@ _CONVERSIONS: Final = {
     **{name: SqlType(BY_NAME[name]) for name in ("numeric", "text", "date", "uuid", "bytea")},
 }
 _COUNTS: Final = frozenset({"num_nulls", "num_nonnulls"})
+_MEASURES: Final = frozenset({"cardinality", "array_length", "array_ndims", "array_lower", "array_upper"})
+"""What they say of an array does not depend on its elements."""
+AS_LIKE: Final = "write it as LIKE 'prefix%'"
 _RANGE_OFFSET: Final = 0x0002  # FRAMEOPTION_RANGE, nodes/parsenodes.h
 
 
@@ -52,6 +56,8 @@ def function_call(ctx: Context, node: ast.FuncCall, slot: Slot, scope: Scope) ->
     args = each(ctx, node, "args", scope)
     if is_builtin and (converted := _conversion(ctx, node, name, args, slot)) is not None:
         return converted
+    if len(args) == 1 and is_unnest(node) and (elements := spread(current(args[0], position))) is not None:
+        return elements
     if node.agg_filter is not None:
         condition(ctx, Slot(node, "agg_filter"), scope)
     doing = f'sorted in "{name}"'
@@ -99,6 +105,15 @@ def _conversion(ctx: Context, node: ast.FuncCall, name: str, args: list[Flow], s
     return Open(flow.leaves, target, is_direct=True)
 
 
+def is_unnest(node: object) -> bool:
+    """Whether it is a plain call of PostgreSQL's own unnest()."""
+    if not isinstance(node, ast.FuncCall) or node.func_variadic or node.over is not None or node.agg_filter is not None:
+        return False
+    names = [part.sval for part in node.funcname or ()]
+    is_named = any(isinstance(arg, ast.NamedArgExpr) for arg in node.args or ())
+    return names in (["unnest"], ["pg_catalog", "unnest"]) and not is_named and not node.agg_order
+
+
 def _name(ctx: Context, node: ast.FuncCall) -> tuple[str, bool]:
     """The function's name, and whether it is PostgreSQL's own; a schema before pg_catalog with one of the same name is
     refused as a whole."""
@@ -122,6 +137,8 @@ def _hint(name: str) -> str | None:
         return "select the values and compute in the application"
     if name in ("lower", "upper", "trim", "btrim"):
         return "store the folded form in a sealed column of its own, and compare that"
+    if name == "starts_with":
+        return AS_LIKE
     return None
 
 
@@ -137,6 +154,10 @@ def _known(ctx: Context, call: Call) -> Flow | None:
     if name in ("mode", "percentile_disc"):
         return _ordered_set(ctx, call)
     first = current(call.args[0], call.position) if call.args else PLAIN
+    if isinstance(first, Sealed) and first.is_array and name in _MEASURES:
+        for flow in call.args[1:]:
+            use_as_plain(ctx, flow, f'passed to function "{name}"', call.position, INTEGER)
+        return Plain(INTEGER)
     if not isinstance(first, Sealed) or first.is_array:
         return None
     result = replace(first, type=first.type.unmodified, origin=None)

@@ -8,7 +8,7 @@ meets decides it for all of them.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 from pglast import ast
@@ -220,6 +220,10 @@ class Open:
     """Casts around a shared column or a combination, innermost first; they follow those of its leaves."""
     wraps: tuple[Slot, ...] = ()
     """Places of those casts: they leave the tree once the value is sealed."""
+    inner: tuple[Slot, ...] = ()
+    """Places of casts around a combination inside the query whose column it is; its leaves have them too."""
+    spread: Slot | None = None
+    """Place of the array, with casts around it, whose elements unnest() has made these rows of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,8 +257,12 @@ def fixed(flow: Flow) -> Flow:
     """The flow of a column once its query is closed: what is still of unknown type becomes text, as PostgreSQL does
     for subqueries, CTEs and VALUES (resolveTargetListUnknowns)."""
     if isinstance(flow, Open) and not flow.is_shared:
+        if flow.casts and flow.spread is None:
+            for leaf in flow.leaves:
+                leaf.casts += flow.casts
+            flow = replace(flow, casts=(), wraps=(), inner=flow.wraps)
         resolve_unknown(flow, TEXT)
-        return Open(flow.leaves, flow.type or TEXT, is_shared=True, is_array=flow.is_array, slot=flow.slot)
+        return replace(flow, type=flow.type or TEXT, is_shared=True, is_direct=False)
     return flow
 
 

@@ -22,6 +22,7 @@ from proxy.sql.context import Context, bytea_cast
 from proxy.sql.conversions import BYTEA, assignable, common_type, common_typmod, comparable, operand_type
 from proxy.sql.flow import PLAIN, Flow, Kind, Leaf, Opaque, Open, Plain, Row, Sealed, Unsealed, Uses, resolve_unknown
 from proxy.sql.plan import TEXT, Sealing, Use
+from proxy.sql.spreading import is_whole, seal_spread
 
 OPERATORS: Final = {
     "=": Scheme.EQUALITY,
@@ -280,7 +281,7 @@ def unify(
 def _unify_plain(ctx: Context, flows: Sequence[Flow], construct: str, doing: str, position: int | None) -> Flow:
     if all(isinstance(flow, Open) and not flow.is_array for flow in flows):
         opens = [branch for branch in flows if isinstance(branch, Open)]
-        if any(branch.is_shared or branch.wraps for branch in opens):
+        if any(branch.is_shared or branch.wraps or branch.spread for branch in opens):
             # Others read that column too: were it sealed for them later, the rest of this result would stay plain.
             for branch in opens:
                 use_as_plain(ctx, branch, doing, position)
@@ -423,13 +424,18 @@ def seal(
         leaf.is_cast = bool(flow.casts)
         if chosen is Use.CARRY and leaf.kind is not Kind.NULL:
             ctx.carried.append(leaf)
-        ctx.seal(leaf, ctx.sealing(column, chosen, leaf.source, leaf.casts + flow.casts, is_array=is_array))
+        if flow.spread is None:
+            ctx.seal(leaf, ctx.sealing(column, chosen, leaf.source, leaf.casts + flow.casts, is_array=is_array))
+            continue
+        is_array = is_whole(leaf, flow)
+        casts = tuple(kind.array for kind in flow.casts) if is_array else flow.casts
+        seal_spread(ctx, leaf, flow, ctx.sealing(column, chosen, leaf.source, leaf.casts + casts, is_array=is_array))
     _unwrap(ctx, flow)
 
 
 def _unwrap(ctx: Context, flow: Open) -> None:
     """Removes the casts around a reference to a column that has become sealed."""
-    for slot in reversed(flow.wraps):
+    for slot in reversed(flow.inner + flow.wraps):
         ctx.replace(slot, slot.get().arg)
 
 

@@ -12,6 +12,7 @@ from proxy.config import Scheme
 from proxy.pgtypes import Family
 from proxy.sql import refusals
 from proxy.sql.arrays import array_elements
+from proxy.sql.calls import AS_LIKE
 from proxy.sql.context import Context
 from proxy.sql.conversions import BOOLEAN, DOUBLE, NUMBERS, compared_type, shared_type, type_of_name
 from proxy.sql.dispatch import each, expression, handles
@@ -66,9 +67,10 @@ def _binary(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:
     if operator == "+" and node.lexpr is None and (signed := _signed(ctx, right, slot)) is not None:
         return signed
     doing = f'used with operator "{operator}"'
+    hint = AS_LIKE if operator == "^@" else None
     for flow in (left, right):
         if flow is not None:
-            use_as_plain(ctx, flow, doing, position)
+            use_as_plain(ctx, flow, doing, position, hint=hint)
     return PLAIN
 
 

@@ -11,20 +11,20 @@ from typing import Any, Final
 from pglast import ast, enums
 
 from proxy.sql import ctes, refusals, views
+from proxy.sql.calls import is_unnest
 from proxy.sql.catalog import Relation
 from proxy.sql.context import Context
 from proxy.sql.conversions import common_type
 from proxy.sql.declared import declared, declared_call
-from proxy.sql.dispatch import STATEMENTS, children, plain
+from proxy.sql.dispatch import STATEMENTS, children, each, plain
 from proxy.sql.flow import PLAIN, Columns, Flow, Opaque, Open, Plain, Row, Sealed, Slot, fixed
-from proxy.sql.meeting import compare, current, width
+from proxy.sql.meeting import compare, current, use_as_plain, width
 from proxy.sql.scopes import Entry, Item, JoinItem, ListItem, RelationItem, Scope
+from proxy.sql.spreading import spread
 from proxy.sql.terms import condition
 
 # Functions that return a set of one plain column, which takes the function's or the alias's name.
-_SCALAR_SETS: Final = frozenset(
-    {"generate_series", "generate_subscripts", "regexp_split_to_table", "string_to_table", "unnest"}
-)
+_SCALAR_SETS: Final = frozenset({"generate_series", "generate_subscripts", "regexp_split_to_table", "string_to_table"})
 _OUTER: Final = frozenset({enums.JoinType.JOIN_FULL})
 
 
@@ -142,13 +142,19 @@ def _function(ctx: Context, node: ast.RangeFunction, scope: Scope) -> Item:
             else:
                 columns.append(("", Opaque()))
             continue
+        if not definitions and not node.coldeflist and is_unnest(call):
+            elements = _unnest(ctx, call, scope)
+            single = alias is not None and len(functions) == 1 and len(elements) == 1
+            called = alias.aliasname or "" if single and alias is not None else "unnest"
+            columns.extend((called, flow) for flow in elements)
+            continue
         plain(ctx, Slot(node, "functions", index, 0), scope, "passed to a function in FROM")
         named = definitions or (node.coldeflist if len(functions) == 1 else None)
         if named:
             columns.extend((definition.colname or "", PLAIN) for definition in named)
             continue
         name = _function_name(call)
-        if name in _SCALAR_SETS and len(call.args or ()) == 1 + (name != "unnest") * (len(call.args or ()) - 1):
+        if name in _SCALAR_SETS:
             single = alias is not None and len(functions) == 1
             columns.append((alias.aliasname or "" if single and alias is not None else name, PLAIN))
         else:
@@ -157,6 +163,18 @@ def _function(ctx: Context, node: ast.RangeFunction, scope: Scope) -> Item:
         columns.append(("ordinality", PLAIN))
     scope.is_lateral = before
     return ListItem(*renamed(columns, alias, _function_name(functions[0][0]) if functions else None))
+
+
+def _unnest(ctx: Context, call: ast.FuncCall, scope: Scope) -> list[Flow]:
+    """A column for each array."""
+    columns = []
+    for flow in each(ctx, call, "args", scope):
+        now = current(flow, ctx.position(call.location))
+        elements = spread(now)
+        if elements is None:
+            use_as_plain(ctx, now, "passed to a function in FROM", ctx.position(call.location))
+        columns.append(PLAIN if elements is None else fixed(elements))
+    return columns
 
 
 def _function_name(call: object) -> str:

@@ -186,7 +186,7 @@ def cast(ctx: Context, node: ast.TypeCast, slot: Slot, scope: Scope) -> Flow:
             return Open(flow.leaves, known, is_direct=True)
     if isinstance(flow, Open) and not flow.is_direct and target is not None and not (flow.is_array or target.is_array):
         casts, wraps = (*flow.casts, target), (*flow.wraps, slot)
-        return Open(flow.leaves, target, is_shared=flow.is_shared, casts=casts, wraps=wraps)
+        return replace(flow, type=target, casts=casts, wraps=wraps)
     use_as_plain(ctx, flow, f"cast to {name}", position)
     return Plain(target)
 
@@ -373,8 +373,8 @@ def indirection(ctx: Context, node: ast.A_Indirection, slot: Slot, scope: Scope)
                 if isinstance(found[0], Unsealed):
                     raise refusals.unsealed(found[0].column, None)
                 return found[0]
-        if isinstance(flow, Sealed) and flow.is_array and isinstance(step, ast.A_Indices) and not step.is_slice:
-            return replace(flow, type=flow.type.element, origin=None)
+        if isinstance(flow, Sealed) and flow.is_array and isinstance(step, ast.A_Indices):
+            return replace(flow, type=flow.type if step.is_slice else flow.type.element, origin=None)
     use_as_plain(ctx, flow, "subscripted", position)
     return PLAIN
 

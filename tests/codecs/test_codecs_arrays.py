@@ -59,6 +59,16 @@ def test_sealed_elements_come_back_from_both_formats(elements: list[bytes | None
     assert split_bytea_array(join_array(17, dimensions, elements), 1) == (dimensions, elements)
 
 
+def test_a_slice_keeps_the_flag_of_its_array_and_a_value_to_seal_does_not(oracle: Oracle) -> None:
+    sent = "select encode(array_send((array[1, 2, null])[1:2]), 'hex')"
+    flagged = bytes.fromhex(oracle.attempt([sent])[0])
+    assert flagged[4:8] == b"\0\0\0\1"
+    dimensions, elements = split_bytea_array(flagged, 1)
+    assert join_array(23, dimensions, elements) == flagged
+    type_ = parse_type("integer[]")
+    assert decode_binary(type_, flagged, PLAIN) == decode_text(type_, b"{1,2}", PLAIN)
+
+
 def test_the_text_of_sealed_elements_is_what_bytea_array_input_takes(oracle: Oracle) -> None:
     literal = join_bytea_array(Dimensions((2,), (1,)), [b"\xe1\x02", None]).decode()
     assert literal == '{"\\\\xe102",NULL}'

@@ -263,3 +263,21 @@ def test_whatever_comes_ends_in_a_start_a_cancel_a_failure_or_waiting(
             assert last.sqlstate in {"08P01", "0A000", "28000", "22021"}
             return
         assert len(machine.trailing) <= 10_004
+
+
+def test_bytes_are_not_fed_while_a_handshake_is_due_nor_behind_the_end() -> None:
+    machine = StartUp(offer_tls=True)
+    assert machine.receive(SSL) == [NeedTls()]
+    with pytest.raises(RuntimeError, match="handshake is due"):
+        machine.receive(START)
+    machine.tls_started()
+    assert isinstance(machine.receive(START)[0], Start)
+    with pytest.raises(RuntimeError, match="after the end"):
+        machine.receive(b"Q")
+
+
+def test_a_handshake_that_nobody_asked_for_does_not_make_a_connection_encrypted() -> None:
+    machine = StartUp(offer_tls=True)
+    with pytest.raises(RuntimeError, match="no TLS handshake"):
+        machine.tls_started()
+    assert not machine.encrypted

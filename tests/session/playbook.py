@@ -17,6 +17,7 @@ from proxy.config import Policy, Scheme, SealedColumn
 from proxy.errors import CannotOpen
 from proxy.pgtypes import SqlType, parse_type
 from proxy.session import Session, Shared
+from proxy.session.guarding import NAME as GUARD
 from proxy.session.injection import NAME
 from proxy.sql.plan import (
     Effect,
@@ -34,6 +35,8 @@ from proxy.wire.frames import CLIENT_LENGTHS, SERVER_LENGTHS, Frame, Splitter
 from proxy.wire.messages import Bind, Column, Parse, Target, message
 
 TABLE = 16_385
+FILE = 16_390
+"""The table's filenode."""
 PID = 7
 """The server process, as BackendKeyData and the session's own query give it."""
 EMAIL = SealedColumn("*", "public", "customers", "email", parse_type("text"), Scheme.EQUALITY, "public.customers.email")
@@ -65,7 +68,13 @@ CATALOG = json.dumps(
 )
 
 
-def facts(*, schemas: tuple[str, ...] = ("pg_catalog", "public"), bytea_output: str = "hex", pid: int = PID) -> str:
+def facts(
+    *,
+    schemas: tuple[str, ...] = ("pg_catalog", "public"),
+    bytea_output: str = "hex",
+    pid: int = PID,
+    temporary: list[tuple[int, str]] | None = None,
+) -> str:
     return json.dumps(
         {
             "database": "shop",
@@ -76,6 +85,7 @@ def facts(*, schemas: tuple[str, ...] = ("pg_catalog", "public"), bytea_output: 
             "bytea_output": bytea_output,
             "extra_float_digits": 1,
             "pid": pid,
+            "temporary": temporary,
             "reported": {"TimeZone": "UTC", "DateStyle": "ISO, MDY", "standard_conforming_strings": "on"},
         }
     )
@@ -325,7 +335,13 @@ class Talk:
         return split(data, to_server=True)
 
     def serve_reads(
-        self, *, session_facts: str = "", catalog: str = CATALOG, status: str = "I", before: Iterable[bytes] = ()
+        self,
+        *,
+        session_facts: str = "",
+        catalog: str = CATALOG,
+        statements: str = "{}",
+        status: str = "I",
+        before: Iterable[bytes] = (),
     ) -> list[bytes]:
         """Answer the queries of our own that have just been sent; gives what was sent in front of them, which the
         server answers with `before`."""
@@ -337,10 +353,36 @@ class Talk:
                 text = messages.parse_parse(raw).query.decode()
             if raw[:1] == b"E":
                 value = (session_facts or facts()) if "current_schemas" in text else SYSTEM
-                value = catalog if "NOT false" in text else value
+                value = catalog if "NOT false" in text else statements if "pg_prepared_statements" in text else value
                 answers.append(row(value.encode()) + complete())
             else:
                 answers.append({b"P": PARSED, b"B": BOUND, b"C": CLOSED, b"S": ready(status), b"H": b""}[raw[:1]])
+        self.server(*answers)
+        return sent[:at]
+
+    def serve_guard(
+        self,
+        *,
+        columns_now: bytes = b"",
+        state: list[object] | None = None,
+        ledger: dict[str, list[object]] | None = None,
+        before: Iterable[bytes] = (),
+    ) -> list[bytes]:
+        """Answer the questions of a guard about the one table; as `serve_reads`. `columns_now`: its RowDescription,
+        `state`: what the transaction's snapshot shows; both as in CATALOG where left out."""
+        sent = self.at_server()
+        at = next(i for i, raw in enumerate(sent) if raw == close("S", GUARD.decode()))
+        described = columns_now or columns(("id", TABLE, 1, 23), ("email", TABLE, 2, 17), ("born", TABLE, 3, 17))
+        shown = state or [TABLE, FILE, FILE, {"id": 1, "email": 2, "born": 3}, ledger]
+        answers = list(before)
+        for raw in sent[at:]:
+            match raw[:1]:
+                case b"D":
+                    answers += [messages.build_parameter_description([]), described]
+                case b"E":
+                    answers += [row(json.dumps([shown]).encode()), complete()]
+                case kind:
+                    answers.append({b"P": PARSED, b"B": BOUND, b"C": CLOSED, b"H": b""}[kind])
         self.server(*answers)
         return sent[:at]
 

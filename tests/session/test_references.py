@@ -1,25 +1,55 @@
 """Statements about statements: FETCH and EXECUTE use the plan of what they name."""
 
-from proxy.sql.plan import Argument, Cursor, Execution, Literal, Opening, Plan, Preparation, ServerParam
+import json
+from dataclasses import replace
+
+import pytest
+
+from proxy.config import Policy
+from proxy.session import Shared
+from proxy.session.refusals import POISON
+from proxy.sql.plan import (
+    Argument,
+    CopyFormat,
+    CopyPlan,
+    Cursor,
+    Effect,
+    Execution,
+    Literal,
+    Opening,
+    Plan,
+    Preparation,
+    ServerParam,
+)
 from proxy.wire import messages
 from tests.session.playbook import (
+    BORN,
     BOUND,
+    CATALOG,
     CLOSED,
     EMAIL,
+    NO_DATA,
     PARSED,
+    POISONED,
+    POLICY,
+    SEALED_COLUMNS,
+    SELECT,
     SELECT_PLAN,
     SYNC,
     TABLE,
     Book,
+    Sealers,
     Talk,
     bind,
     close,
     columns,
     compare,
     complete,
+    describe,
     error,
     error_fields,
     execute,
+    facts,
     hexed,
     kinds,
     parse,
@@ -30,6 +60,8 @@ from tests.session.playbook import (
 )
 
 OPENED = Plan(results=(Opening(EMAIL, EMAIL.type, (TABLE, 2)),))
+OUTER = "EXECUTE e"
+CLOSE_ALL = "CLOSE ALL"
 DECLARE, HELD, FETCH, CLOSE = "DECLARE c", "DECLARE c WITH HOLD", "FETCH c", "CLOSE c"
 PREPARE, EXECUTE = "PREPARE p", "EXECUTE p('ann@example.com')"
 EXECUTION = Execution("p", (Argument("'ann@example.com'", Literal("ann@example.com")),), "EXECUTE p(", ")")
@@ -38,8 +70,10 @@ BOOK = {
     HELD: Plan(declares=Cursor("c", OPENED, is_held=True)),
     FETCH: Plan(fetches="c", tag="FETCH"),
     CLOSE: Plan(closes="c"),
+    CLOSE_ALL: Plan(effects=Effect.CLOSE_ALL),
     PREPARE: Plan(prepares=Preparation("p", (), Plan(params=(ServerParam(0, compare()),), results=OPENED.results))),
     EXECUTE: Plan(executes=EXECUTION, tag="EXECUTE"),
+    OUTER: Plan(executes=Execution("e"), tag="EXECUTE"),
 }
 EMAIL_ONLY = columns(("email", TABLE, 2, 17))
 ROW = row(hexed(b"ann@example.com"))
@@ -68,9 +102,10 @@ def test_fetch_opens_the_rows_of_its_cursor() -> None:
     assert messages.parse_data_row(received[1]) == [b"ann@example.com"]
 
 
-def test_a_cursor_that_was_closed_is_not_known() -> None:
+@pytest.mark.parametrize("text", [CLOSE, CLOSE_ALL])
+def test_a_cursor_that_was_closed_is_not_known(text: str) -> None:
     talk = talk_in_block(DECLARE)
-    talk.client(query(CLOSE))
+    talk.client(query(text))
     talk.server(complete("CLOSE CURSOR"), ready("T"))
     talk.at_server()
     talk.at_client()
@@ -163,3 +198,250 @@ def test_the_arguments_for_an_unknown_statement_do_not_leave() -> None:
     talk.client(query(EXECUTE))
     talk.at_server()
     assert b"ann@example.com" not in talk.sent
+
+
+def test_the_server_judges_the_name_of_an_execute_without_arguments() -> None:
+    plain = "EXECUTE q"
+    talk = Talk(Book({plain: Plan(executes=Execution("q"), tag="EXECUTE")})).warm()
+    talk.client(query(plain))
+    assert talk.at_server() == [query(plain)]
+    unknown = error("26000", 'prepared statement "q" does not exist')
+    talk.server(unknown, ready())
+    assert talk.at_client() == [unknown, ready()]
+
+
+@pytest.mark.parametrize("by_parse", [False, True], ids=["Query", "Parse"])
+def test_execute_waits_until_an_earlier_batch_has_prepared(by_parse: bool) -> None:
+    talk = Talk(Book(BOOK)).warm()
+    talk.client(query(PREPARE))
+    assert talk.at_server() == [query(PREPARE)]
+    talk.client(parse(EXECUTE, "e") + SYNC if by_parse else query(EXECUTE))
+    assert talk.at_server() == []
+    assert not talk.session.wants_client
+    talk.server(complete("PREPARE"), ready())
+    (sent, *_) = talk.at_server()
+    assert seal(b"ann@example.com").hex().encode() in sent
+    assert b"ann@example.com" not in talk.sent
+
+
+def test_execute_waits_until_the_plan_of_its_statement_is_known_to_be_true() -> None:
+    talk = prepared()
+    talk.client(query("SET search_path = other"))
+    talk.server(complete("SET"), ready())
+    talk.at_server()
+    talk.at_client()
+    talk.client(bind(b"ann@example.com", statement="p"), SYNC)  # its statement rests on the search_path
+    assert talk.serve_reads() == []
+    assert messages.parse_bind(talk.at_server()[0]).values == [seal(b"ann@example.com")]
+
+
+def parsed_execute() -> Talk:
+    """EXECUTE p(...) is itself a prepared statement, `e`."""
+    talk = prepared()
+    talk.client(parse(EXECUTE, "e"), SYNC)
+    (sent, _) = talk.at_server()
+    assert seal(b"ann@example.com").hex().encode() in sent
+    talk.server(PARSED, ready())
+    talk.at_client()
+    return talk
+
+
+def test_an_execute_that_was_parsed_runs_while_its_statement_is_the_same() -> None:
+    talk = parsed_execute()
+    talk.client(bind(statement="e"), execute(), SYNC)
+    assert kinds(talk.at_server()) == "BES"
+    talk.server(BOUND, ROW, complete(), ready())
+    assert messages.parse_data_row(talk.at_client()[1]) == [b"ann@example.com"]
+
+
+def test_an_execute_that_was_parsed_does_not_run_another_statement() -> None:
+    talk = parsed_execute()
+    talk.client(close("S", "p"), SYNC)
+    talk.server(CLOSED, ready())
+    talk.at_client()
+    talk.at_server()
+    talk.client(bind(statement="e"), execute(), SYNC)
+    assert kinds(talk.at_server()) == "PS"
+    talk.server(POISONED, ready())
+    assert error_fields(talk.at_client()[0])["M"] == "cached plan must not change result type"
+
+
+def test_an_execute_that_was_parsed_waits_while_its_statement_is_being_closed() -> None:
+    talk = parsed_execute()
+    talk.client(close("S", "p"), SYNC, bind(statement="e"), execute(), SYNC)
+    assert kinds(talk.at_server()) == "CS"
+    talk.server(error("57014"), ready())  # it was not closed
+    assert kinds(talk.at_server()) == "BES"
+
+
+def test_an_execute_of_an_execute_waits_while_what_that_runs_is_being_closed() -> None:
+    talk = parsed_execute()
+    talk.client(close("S", "p"), SYNC, query(OUTER))
+    assert kinds(talk.at_server()) == "CS"
+    talk.server(CLOSED, ready())
+    assert talk.at_server() == [query(POISON)]
+    talk.at_client()
+    talk.server(POISONED, ready())
+    assert error_fields(talk.at_client()[0])["M"] == "cached plan must not change result type"
+
+
+def test_a_fetch_that_was_parsed_is_described_once_its_cursor_is_settled() -> None:
+    talk = talk_in_block("SELECT 1")
+    talk.client(parse(FETCH, "f"), SYNC)
+    talk.server(PARSED, ready("T"))
+    talk.at_server()
+    talk.at_client()
+    talk.client(query(DECLARE), describe("S", "f"), SYNC)
+    assert talk.at_server() == [query(DECLARE)]
+    talk.server(complete("DECLARE CURSOR"), ready("T"))
+    assert kinds(talk.at_server()) == "DS"
+    talk.at_client()
+    talk.server(messages.build_parameter_description([]), EMAIL_ONLY, ready("T"))
+    assert messages.parse_row_description(talk.at_client()[1])[0].type == 25
+
+
+def test_a_fetch_that_was_parsed_is_bound_once_its_cursor_is_settled() -> None:
+    talk = talk_in_block("SELECT 1")
+    talk.client(parse(FETCH, "f"), SYNC)
+    talk.server(PARSED, ready("T"))
+    talk.at_server()
+    talk.client(query(DECLARE), bind(statement="f"), execute(), SYNC)
+    assert talk.at_server() == [query(DECLARE)]
+    talk.at_client()
+    talk.server(complete("DECLARE CURSOR"), ready("T"))
+    assert kinds(talk.at_server()) == "BES"
+    talk.server(BOUND, ROW, complete("FETCH 1"), ready("T"))
+    assert messages.parse_data_row(talk.at_client()[-3]) == [b"ann@example.com"]
+
+
+def test_a_portal_is_described_once_an_earlier_batch_has_bound_it() -> None:
+    talk = talk_in_block("SELECT 1")
+    talk.client(parse(SELECT), bind(b"x", portal="c"), SYNC, describe("P", "c"), SYNC)
+    assert kinds(talk.at_server()) == "PBS"
+    talk.server(PARSED, BOUND, ready("T"))
+    assert kinds(talk.at_server()) == "DS"
+    talk.at_client()
+    talk.server(SEALED_COLUMNS, ready("T"))
+    assert messages.parse_row_description(talk.at_client()[0])[1].type == 25
+
+
+def test_an_execute_behind_a_name_that_is_being_closed_waits() -> None:
+    """What a portal reads is looked up again when it runs: an earlier batch may be about to change it."""
+    talk = talk_in_block(DECLARE)
+    talk.client(parse(FETCH), bind(portal="f"), SYNC)
+    talk.server(PARSED, BOUND, ready("T"))
+    talk.at_server()
+    talk.at_client()
+    talk.client(query(CLOSE), execute("f"), SYNC)
+    assert talk.at_server() == [query(CLOSE)]
+    talk.server(complete("CLOSE CURSOR"), ready("T"))
+    assert kinds(talk.at_server()) == "PS"
+    talk.at_client()
+    talk.server(POISONED, ready("E"))
+    assert error_fields(talk.at_client()[0])["M"] == "cached plan must not change result type"
+
+
+def test_a_copy_of_sealed_columns_cannot_be_read_by_fetch() -> None:
+    text = "COPY customers TO STDOUT"
+    plan = Plan(copy=CopyPlan(False, CopyFormat.TEXT, (EMAIL,), (EMAIL.type,)), tag="COPY")
+    talk = Talk(Book({**BOOK, text: plan})).warm()
+    talk.client(parse(text), bind(portal="c"), messages.FLUSH)
+    talk.server(PARSED, BOUND)
+    talk.at_server()
+    talk.at_client()
+    talk.client(parse(FETCH), bind(), SYNC)
+    sent = talk.at_server()
+    assert kinds(sent) == "PPS"
+    talk.server(PARSED, POISONED, ready())
+    fields = error_fields(talk.at_client()[1])
+    assert fields["M"] == 'portal "c" is a COPY of sealed columns and cannot be read by FETCH'
+    assert fields["H"] == "execute the portal by the protocol"
+
+
+CALLS = "SELECT set_config('search_path', 'other', false)"
+DECLARES, PREPARES = f"DECLARE s CURSOR FOR {CALLS}", f"PREPARE p AS {CALLS}"
+
+
+@pytest.mark.parametrize(
+    ("before", "string"),
+    [
+        ([PREPARES], "EXECUTE p"),
+        ([], f"{PREPARES}; EXECUTE p"),
+        (["PREPARE p AS SELECT 1"], f"DEALLOCATE p; {PREPARES}; EXECUTE p"),
+        (["BEGIN", DECLARES], "FETCH s"),
+        ([], f"BEGIN; {DECLARES}; FETCH s"),
+    ],
+)
+def test_a_statement_behind_one_that_runs_another_is_analysed_when_that_has_run(before: list[str], string: str) -> None:
+    """What is run may set the search_path, and the table of that name be another one then."""
+    catalog = json.dumps({**json.loads(CATALOG), "schemas": ["pg_catalog", "public", "other"]})
+    catalog = catalog.replace('"public", "customers"', '"other", "customers"')
+    policy = Policy((replace(EMAIL, schema="other"), replace(BORN, schema="other")))
+    talk = Talk(shared=Shared(policy, Sealers()))
+    talk.client(query("SELECT 'warm'"))
+    talk.serve_reads(catalog=catalog)
+    talk.at_server()
+    talk.server(complete(), ready())
+    for text in before:
+        talk.client(query(text))
+        assert kinds(talk.at_server()) == "Q"
+        talk.server(complete(text), ready("T" if "BEGIN" in before else "I"))
+    talk.at_client()
+    talk.client(query(f"{string}; INSERT INTO customers (email) VALUES ('ann@example.com')"))
+    moved = facts(schemas=("other", "pg_catalog"))
+    while b"INSERT" not in talk.sent:
+        sent = bytes(talk.sent)
+        _answer(talk, moved, catalog)
+        assert talk.sent != sent
+    assert b"ann@example.com" not in talk.sent
+    assert seal(b"ann@example.com").hex().encode() in talk.sent
+
+
+def _answer(talk: Talk, session_facts: str, catalog: str) -> None:
+    """Whatever is asked succeeds; the session's facts are always the same."""
+    text, answers = "", []
+    for raw in talk.at_server():
+        match raw[:1]:
+            case b"P":
+                text = messages.parse_parse(raw).query.decode()
+                answers.append(PARSED)
+            case b"E" if "json" in text:
+                value = session_facts if "current_schemas" in text else catalog
+                answers += [row(value.encode()), complete()]
+            case b"E":
+                answers.append(complete(text))
+            case b"D":
+                answers.append(NO_DATA)
+            case kind:
+                answers.append({b"B": BOUND, b"C": CLOSED, b"S": ready(), b"H": b""}[kind])
+    talk.server(*answers)
+    talk.at_client()
+
+
+def test_a_portal_that_nobody_has_analysed_is_not_run() -> None:
+    talk = Talk(policy=Policy())
+    talk.client(query("BEGIN"), parse(SELECT), bind(b"x", portal="old"), SYNC)
+    talk.session.take_to_server()
+    talk.server(complete("BEGIN"), ready("T"), PARSED, BOUND, ready("T"))
+    talk.at_client()
+    talk.shared.replace_policy(POLICY)
+    talk.client(execute("old"), SYNC)
+    assert kinds(talk.at_server()) == "PS"
+    talk.server(POISONED, ready("E"))
+    assert error_fields(talk.at_client()[0])["M"] == "cached plan must not change result type"
+
+
+@pytest.mark.parametrize("text", ["EXECUTE old", "FETCH old"])
+def test_what_nobody_has_analysed_is_not_run_by_its_name(text: str) -> None:
+    """Made before there was a policy: it could return sealed values, or set the search_path."""
+    talk = Talk(Book({text: Plan(executes=Execution("old")) if "EXEC" in text else Plan(fetches="old")}), Policy())
+    talk.client(query("PREPARE old AS SELECT 1"))
+    talk.server(complete("PREPARE"), ready())
+    talk.session.take_to_server()
+    talk.session.take_to_client()
+    talk.shared.replace_policy(POLICY)
+    talk.client(query(text))
+    talk.serve_reads()
+    assert talk.at_server() == [query(POISON)]
+    talk.server(POISONED, ready())
+    assert error_fields(talk.at_client()[0])["M"] == "cached plan must not change result type"

@@ -100,6 +100,44 @@ def test_a_login_that_fails_ends_with_the_servers_words() -> None:
     assert session.closing
 
 
+def test_a_client_may_leave_before_it_has_answered() -> None:
+    session = begin()
+    session.server_data(authentication(3))
+    session.take_to_client()
+    session.client_data(messages.TERMINATE + query("SELECT 1"))
+    assert session.take_to_server() == [messages.TERMINATE]
+    session.server_lost()
+    assert session.closing
+    assert session.take_to_client() == []
+
+
+def test_a_notice_may_come_before_the_server_is_ready() -> None:
+    session = begin()
+    notice = messages.message(b"N", error("01000", "the password expires soon")[5:])
+    session.server_data(notice + STARTED)
+    assert split(b"".join(session.take_to_client()), to_server=False)[0] == notice
+    assert session.idle
+
+
+def test_a_malformed_notice_before_the_server_is_ready_ends_the_session() -> None:
+    session = begin()
+    session.server_data(message(b"N", b"Mno end"))
+    assert error_fields(session.take_to_client()[0])["C"] == "08P01"
+    assert session.closing
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_only_what_belongs_to_a_login_is_taken_from_the_server_meanwhile(whole: bool) -> None:
+    for stray in (complete(), ready(), message(b"K", bytes(8)), authentication(0) * 2):
+        session = begin()
+        if whole:
+            assert session.swift_server(stray) is None
+        session.server_data(stray)
+        assert error_fields(split(b"".join(session.take_to_client()), to_server=False)[-1])["C"] == "08P01"
+        assert session.closing
+        assert session.swift_server(stray) is None
+
+
 def test_a_false_replication_parameter_asks_for_nothing() -> None:
     session = begin(POLICY, replication="off")
     session.server_data(STARTED)
@@ -114,7 +152,8 @@ def test_without_a_policy_every_byte_passes() -> None:
     sent = parse("SELEC nonsense", "x", 1, 2), bind(b"\0" * 100_000), execute(), SYNC, query("y" * 200_000)
     talk.client(*sent)
     assert b"".join(talk.session.take_to_server()) == b"".join(sent)
-    answers = error("42601", "\\xe1 stays"), ready(), row(b"z" * 200_000), complete(), ready()
+    notice = message(b"N", error("00000", "hello")[5:])
+    answers = error("42601", "\\xe1 stays"), notice, ready(), row(b"z" * 200_000), complete(), ready()
     talk.server(*answers)
     assert b"".join(talk.session.take_to_client()) == b"".join(answers)
     assert talk.session.idle
@@ -174,6 +213,18 @@ def test_a_piece_that_passes_takes_the_short_way_until_a_policy_comes() -> None:
     assert session.swift_client(query("SELECT 1")) is None
 
 
+def test_answers_that_are_not_seen_at_a_glance_are_split() -> None:
+    session = begin()
+    session.server_data(STARTED)
+    session.take_to_client()
+    assert session.swift_server(ready()) is None  # nothing was asked
+    assert session.swift_client(query("SELECT 1")) == query("SELECT 1")
+    for piece in (ready() + row(b"1"), ready("?"), ready() + ready()):
+        assert session.swift_server(piece) is None
+    assert session.swift_server(row(b"1") + ready("T")) == row(b"1") + ready("T")
+    assert not session.idle
+
+
 def test_without_a_policy_a_session_knows_when_it_is_idle() -> None:
     talk = Talk(policy=EMPTY)
     talk.client(parse("BEGIN"))
@@ -185,6 +236,25 @@ def test_without_a_policy_a_session_knows_when_it_is_idle() -> None:
     talk.client(query("COMMIT"))
     talk.server(complete("COMMIT"), ready())
     assert talk.session.idle
+
+
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_without_a_policy_a_message_that_has_to_be_collected_has_a_bound(side: str) -> None:
+    talk = Talk(policy=EMPTY, max_message=1000)
+    if side == "client":
+        talk.client(message(b"f", b"x" * 2000 + b"\0"))
+    else:
+        talk.server(error("XX000", "x" * 200_000))
+    assert error_fields(talk.at_client()[0])["C"] == "08P01"
+    assert talk.at_server() == [messages.TERMINATE]
+    assert talk.session.closing
+
+
+def test_without_a_policy_an_answer_that_nobody_asked_for_passes() -> None:
+    talk = Talk(policy=EMPTY)
+    talk.server(ready("T"))
+    assert talk.at_client() == [ready("T")]
+    assert not talk.session.idle
 
 
 def test_a_policy_that_comes_later_holds_from_the_next_batch_on() -> None:
@@ -232,8 +302,9 @@ def test_a_prepared_statement_survives_a_policy_that_does_not_concern_it() -> No
 # -- ends --------------------------------------------------------------------------------------------------------------
 
 
-def test_terminate_is_passed_on() -> None:
-    talk = Talk()
+@pytest.mark.parametrize("policy", [EMPTY, POLICY])
+def test_terminate_is_passed_on(policy: Policy) -> None:
+    talk = Talk(policy=policy)
     talk.client(messages.TERMINATE)
     assert talk.session.take_to_server() == [messages.TERMINATE]
     assert not talk.session.closing
@@ -256,6 +327,25 @@ def test_shutdown_tells_both(policy: Policy) -> None:
     talk.session.shutdown()
     assert error_fields(talk.at_client()[0])["C"] == "57P01"
     assert talk.session.take_to_server() == [messages.TERMINATE]
+    assert talk.session.closing
+
+
+def test_a_session_ends_once() -> None:
+    talk = Talk()
+    talk.session.shutdown()
+    talk.session.shutdown()
+    talk.session.server_lost()
+    assert kinds(talk.at_client()) == "E"
+    assert talk.session.take_to_server() == [messages.TERMINATE]
+
+
+def test_nothing_is_put_inside_a_message_that_has_come_out_in_part() -> None:
+    talk = Talk(policy=EMPTY)
+    begun = query("x" * 200_000)[:100_000]
+    talk.client(begun)
+    talk.session.shutdown()
+    assert b"".join(talk.session.take_to_server()) == begun
+    assert error_fields(talk.at_client()[0])["C"] == "57P01"
     assert talk.session.closing
 
 

@@ -10,7 +10,7 @@ import math
 import re
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from proxy.errors import InvalidValue
@@ -40,6 +40,8 @@ class Dimensions:
 
     sizes: tuple[int, ...] = ()
     lower: tuple[int, ...] = ()
+    has_nulls: bool = field(default=False, compare=False)
+    """The flag of the binary form; PostgreSQL leaves it set on a slice without NULL of an array with NULL."""
 
     @property
     def count(self) -> int:
@@ -260,12 +262,12 @@ def parse_binary(data: bytes, element_oid: int | None) -> tuple[Dimensions, list
         position += size
     if position != len(data):
         raise InvalidValue("incorrect binary data format", sqlstate="22P03")
-    return Dimensions(sizes, lower) if total else Dimensions(), elements
+    return Dimensions(sizes, lower, bool(flags)) if total else Dimensions(), elements
 
 
 def print_binary(element_oid: int, dimensions: Dimensions, elements: Sequence[bytes | None]) -> bytes:
     """array_send."""
-    pieces = [_HEADER.pack(len(dimensions.sizes), int(None in elements), element_oid)]
+    pieces = [_HEADER.pack(len(dimensions.sizes), int(dimensions.has_nulls or None in elements), element_oid)]
     pieces += [_DIMENSION.pack(*pair) for pair in zip(dimensions.sizes, dimensions.lower, strict=True)]
     for element in elements:
         pieces.append(b"\xff\xff\xff\xff" if element is None else len(element).to_bytes(4, "big") + element)

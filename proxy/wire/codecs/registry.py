@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import Final
 
 from proxy.pgtypes import Family, SqlType
@@ -136,7 +137,8 @@ def binary_decoder(type_: SqlType, settings: Settings) -> Convert:
 
         def read(data: bytes) -> bytes:
             dimensions, elements = arrays.parse_binary(data, type_.facts.oid)
-            return arrays.print_binary(type_.facts.oid, dimensions, arrays.each(element, elements))
+            canonical = replace(dimensions, has_nulls=False)
+            return arrays.print_binary(type_.facts.oid, canonical, arrays.each(element, elements))
 
         return read
     to_utf8 = encodings.to_utf8(settings.client_encoding)

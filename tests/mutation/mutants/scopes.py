@@ -207,8 +207,8 @@ SCOPES: Final[tuple[Mutant, ...]] = (
     Mutant(
         "untyped literals of a closed query are text",
         "sql/flow.py",
-        "        resolve_unknown(flow, TEXT)\n        return Open(flow.leaves, flow.type or TEXT",
-        "        return Open(flow.leaves, flow.type",
+        "        resolve_unknown(flow, TEXT)\n        return replace(flow, type=flow.type or TEXT",
+        "        return replace(flow, type=flow.type",
         "edges/twice",
     ),
     # Views.

@@ -37,6 +37,7 @@ from tests.session.playbook import (
     query,
     ready,
     row,
+    shortly,
     split,
 )
 from tests.session.test_steady import ANSWERS, ROUND, TEMPLATES, TURNS, UNNAMED, long, prepared, short
@@ -141,14 +142,14 @@ def test_a_string_of_statements_and_one_that_changes_settings_take_the_long_way(
     pieces = [("SELECT 1", Plan(tag="SELECT")), ("SELECT 2", Plan(tag="SELECT"))]
     talk = Talk(Book({string: pieces, setting: Plan(effects=Effect.SETTINGS)})).warm()
     for text in (string, string, setting):
-        assert talk.session.swift_client(query(text)) is None
+        assert shortly(talk.session, "client", query(text)) is None
         talk.client(query(text))
         assert kinds(talk.at_server()) == "Q"
         talk.server(complete(), ready())
     talk.client(query("SELECT 1"))  # what was set is read
     talk.serve_reads()
     talk.server(complete(), ready())
-    assert talk.session.swift_client(query(setting)) is None
+    assert shortly(talk.session, "client", query(setting)) is None
 
 
 # -- names -------------------------------------------------------------------------------------------------------------
@@ -167,12 +168,12 @@ def test_a_query_by_the_short_way_takes_the_unnamed_statement_and_portal_away() 
     talk = known(prepared())
     asked = parse(SELECT) + b"".join(UNNAMED)
     for _ in range(2):
-        assert talk.session.swift_client(asked) is not None
+        assert shortly(talk.session, "client", asked) is not None
         answer = PARSED + BOUND + SEALED_COLUMNS + row(b"1", hexed(b"ann")) + complete() + ready("T")
-        assert talk.session.swift_server(answer) is not None
-    assert talk.session.swift_client(query("BEGIN")) == query("BEGIN")
-    assert talk.session.swift_server(QUERIED) == QUERIED
-    assert talk.session.swift_client(b"".join(UNNAMED)) is None
+        assert shortly(talk.session, "server", answer) is not None
+    assert shortly(talk.session, "client", query("BEGIN")) == query("BEGIN")
+    assert shortly(talk.session, "server", QUERIED) == QUERIED
+    assert shortly(talk.session, "client", b"".join(UNNAMED)) is None
     talk.client(bind(b"ann"), SYNC)
     assert kinds(talk.at_server()) == "PS"
     talk.server(POISONED, ready("E"))
@@ -189,8 +190,8 @@ def test_what_a_guard_holds_is_let_go_when_the_transaction_ends_by_the_short_way
     talk = known(Talk(Book({text: Plan(pending=frozenset((TABLE,)))}), policy).warm())
     talk.client(query("COMMIT"))
     talk.server(complete("COMMIT"), ready())
-    assert talk.session.swift_client(query("BEGIN"))
-    assert talk.session.swift_server(QUERIED)
+    assert shortly(talk.session, "client", query("BEGIN"))
+    assert shortly(talk.session, "server", QUERIED)
     for again in (False, True):
         talk.at_server()
         talk.client(parse(text), SYNC)
@@ -199,8 +200,8 @@ def test_what_a_guard_holds_is_let_go_when_the_transaction_ends_by_the_short_way
         talk.server(PARSED, ready("T"))
         talk.at_client()
         if not again:
-            assert talk.session.swift_client(query("COMMIT"))
-            assert talk.session.swift_server(complete("COMMIT") + ready())
+            assert shortly(talk.session, "client", query("COMMIT"))
+            assert shortly(talk.session, "server", complete("COMMIT") + ready())
 
 
 # -- what is kept ------------------------------------------------------------------------------------------------------
@@ -212,10 +213,10 @@ def test_molds_and_statements_that_are_kept_are_bounded() -> None:
     for number in range(600):
         asked = parse(f"SELECT a{number}") + rest
         for _ in range(2):
-            if talk.session.swift_client(asked) is None:
+            if shortly(talk.session, "client", asked) is None:
                 talk.client(asked)
             answer = PARSED + BOUND + complete() + ready()
-            if talk.session.swift_server(answer) is None:
+            if shortly(talk.session, "server", answer) is None:
                 talk.server(answer)
             talk.at_client()
             talk.at_server()
@@ -227,10 +228,10 @@ def test_molds_and_statements_that_are_kept_are_bounded() -> None:
 
 def test_a_policy_that_is_replaced_is_looked_at_before_the_short_way() -> None:
     talk = prepared()
-    assert talk.session.swift_client(b"".join(ROUND)) is not None
-    assert talk.session.swift_server(BOUND + SEALED_COLUMNS + complete("SELECT 0") + ready()) is not None
+    assert shortly(talk.session, "client", b"".join(ROUND)) is not None
+    assert shortly(talk.session, "server", BOUND + SEALED_COLUMNS + complete("SELECT 0") + ready()) is not None
     talk.shared.replace_policy(Policy((BORN,)))
-    assert talk.session.swift_client(b"".join(ROUND)) is None
+    assert shortly(talk.session, "client", b"".join(ROUND)) is None
 
 
 def test_a_long_statement_is_not_kept_but_takes_the_short_way() -> None:
@@ -239,7 +240,7 @@ def test_a_long_statement_is_not_kept_but_takes_the_short_way() -> None:
     talk.client(asked)
     talk.server(PARSED, BOUND, complete(), ready())
     talk.at_server()
-    assert talk.session.swift_client(asked) == asked
+    assert shortly(talk.session, "client", asked) == asked
     assert talk.session._steady is not None
     assert not talk.session._steady._parses
 
@@ -260,17 +261,17 @@ def test_a_literal_sealed_under_a_key_that_is_not_in_force_is_not_run_by_the_sho
     talk.at_client()
     asked = bind(statement="l") + execute() + SYNC
     sealers.key = 2
-    assert talk.session.swift_client(asked) is None
+    assert shortly(talk.session, "client", asked) is None
     sealers.key = 1
-    assert talk.session.swift_client(asked) == asked
+    assert shortly(talk.session, "client", asked) == asked
 
 
 def test_a_described_round_of_a_statement_without_rows_says_so() -> None:
     talk = prepared()
     asked = bind(b"a", b"2001-02-03", statement="i") + describe("P") + execute() + SYNC
     for _ in range(2):
-        sent = talk.session.swift_client(asked)
+        sent = shortly(talk.session, "client", asked)
         assert sent is not None
         assert kinds(split(sent, to_server=True)) == "BDES"
         answer = BOUND + NO_DATA + complete("INSERT 0 1") + ready()
-        assert talk.session.swift_server(answer) == answer
+        assert shortly(talk.session, "server", answer) == answer

@@ -30,6 +30,7 @@ from tests.session.playbook import (
     query,
     ready,
     row,
+    shortly,
     split,
 )
 
@@ -129,12 +130,12 @@ def test_only_what_belongs_to_a_login_is_taken_from_the_server_meanwhile(whole: 
     for stray in (complete(), ready(), message(b"K", bytes(8)), authentication(0) * 2, oversized):
         session = begin(max_message=1000)
         if whole:
-            assert session.swift_server(stray) is None
+            assert shortly(session, "server", stray) is None
         session.server_data(stray)
         session.server_data(STARTED)  # too late
         assert error_fields(split(b"".join(session.take_to_client()), to_server=False)[-1])["C"] == "08P01"
         assert session.closing
-        assert session.swift_server(stray) is None
+        assert shortly(session, "server", stray) is None
 
 
 def test_a_false_replication_parameter_asks_for_nothing() -> None:
@@ -354,3 +355,15 @@ def test_a_malformed_negotiation_ends_the_session(body: bytes) -> None:
     session = Session(Shared(POLICY, Sealers()), database="shop", user="app", parameters={})
     session.server_data(messages.message(b"v", body))
     assert session.closing
+
+
+def test_behind_a_part_of_a_message_there_is_no_short_way() -> None:
+    session = begin()
+    session.server_data(STARTED)
+    session.take_to_client()
+    asked = parse("SELECT 1") + query("SELECT 1")
+    session.client_data(asked[:-4])
+    assert session.swift_client is None
+    session.client_data(asked[-4:])
+    assert b"".join(session.take_to_server()) == asked
+    assert session.swift_client is not None

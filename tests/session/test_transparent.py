@@ -30,6 +30,7 @@ from tests.session.playbook import (
     ready,
     row,
     seal,
+    shortly,
 )
 
 EMPTY = Policy()
@@ -81,7 +82,7 @@ def test_the_short_way_of_a_piece_that_passes_comes_to_the_same(
         for at in range(0, len(data), step):
             piece = data[at : at + step]
             getattr(long, f"{to}_data")(piece)
-            passes = getattr(short, f"swift_{to}")(piece)
+            passes = shortly(short, to, piece)
             if passes is None:
                 getattr(short, f"{to}_data")(piece)
             taken = (
@@ -101,23 +102,23 @@ def test_a_piece_that_passes_takes_the_short_way_until_a_policy_comes() -> None:
     shared = Shared(EMPTY, Sealers(), analyse=Book())
     session = Session(shared, database="shop", user="app", parameters={})
     session.server_data(STARTED)
-    assert session.swift_client(query("SELECT 1"))
+    assert shortly(session, "client", query("SELECT 1"))
     assert not session.idle
-    assert session.swift_server(complete("SELECT 1") + ready())
+    assert shortly(session, "server", complete("SELECT 1") + ready())
     assert session.idle
     shared.replace_policy(POLICY)
-    assert session.swift_client(query("SELECT 1")) is None
+    assert shortly(session, "client", query("SELECT 1")) is None
 
 
 def test_answers_that_are_not_seen_at_a_glance_are_split() -> None:
     session = begin()
     session.server_data(STARTED)
     session.take_to_client()
-    assert session.swift_server(ready()) is None  # nothing was asked
-    assert session.swift_client(query("SELECT 1")) == query("SELECT 1")
+    assert shortly(session, "server", ready()) is None  # nothing was asked
+    assert shortly(session, "client", query("SELECT 1")) == query("SELECT 1")
     for piece in (ready() + row(b"1"), ready("?"), ready() + ready()):
-        assert session.swift_server(piece) is None
-    assert session.swift_server(row(b"1") + ready("T")) == row(b"1") + ready("T")
+        assert shortly(session, "server", piece) is None
+    assert shortly(session, "server", row(b"1") + ready("T")) == row(b"1") + ready("T")
     assert not session.idle
 
 
@@ -200,8 +201,8 @@ def test_a_sync_behind_a_copy_means_nothing_to_a_server_that_copies_in() -> None
     session.server_data(STARTED)
     session.client_data(parse("COPY t FROM STDIN") + bind() + execute() + SYNC)
     session.server_data(PARSED + BOUND + message(b"G", b"\0\0\1\0\0"))
-    assert session.swift_client(message(b"d", b"1\n")) is None
-    assert session.swift_server(complete()) is None
+    assert shortly(session, "client", message(b"d", b"1\n")) is None
+    assert shortly(session, "server", complete()) is None
     session.client_data(message(b"d", b"1\n") + messages.COPY_DONE + SYNC)
     session.server_data(complete("COPY 1"))
     assert not session.idle

@@ -82,8 +82,8 @@ def test_a_query_and_its_answer_come_to_the_same(template: str) -> None:
     for cut in (0, 20):
         for answer in ANSWERS:
             one, other = (Talk(shared=Shared(POLICY, Sealers())).warm() for _ in range(2))
-            for number, name in enumerate(("ann", "bob", "cyd", "dan")):
-                at = cut if number == 3 else 0
+            for number, name in enumerate(("ann", "bob", "cyd", "dan", "eve", "fay")):
+                at = cut if number == 5 else 0
                 turn(one, other, query(template.format(name, number + 2)), b"".join(answer), at)
 
 
@@ -150,6 +150,98 @@ def test_a_string_of_statements_and_one_that_changes_settings_take_the_long_way(
     talk.serve_reads()
     talk.server(complete(), ready())
     assert shortly(talk.session, "client", query(setting)) is None
+
+
+# -- queries that differ in literals alone ----------------------------------------------------------------------------
+
+FIND = "SELECT id FROM customers WHERE email = '{}' AND id > {} /* {} */"
+
+
+def asked(talk: Talk, text: str) -> bytes:
+    """The Query that the server gets, by whatever way; it is answered."""
+    sent = shortly(talk.session, "client", query(text))
+    if sent is None:
+        talk.client(query(text))
+        sent = b"".join(talk.session.take_to_server())
+    answer = complete("SELECT 0") + ready()
+    if shortly(talk.session, "server", answer) is None:
+        talk.server(answer)
+        talk.at_client()
+    return sent
+
+
+def real() -> Talk:
+    return Talk(shared=Shared(POLICY, Sealers())).warm()
+
+
+def recent(talk: Talk) -> int:
+    """Shapes whose statements the kernel takes."""
+    assert talk.session._steady is not None
+    return len(talk.session._steady._recent)
+
+
+@pytest.mark.parametrize(
+    ("template", "is_taken"),
+    [
+        ("SELECT id FROM customers WHERE email = '{0}' AND id > {1}", True),
+        ("SELECT {1}, '{0}' AS email", True),
+        ("SELECT lower('fixed'), {1}", True),
+        ("SELECT lower('fixed') FROM customers WHERE email = '{0}'", True),
+        ("SELECT id FROM customers WHERE id > {1}0000000000000000000", False),
+        ("SELECT id FROM customers WHERE email = ANY('{{ann,bob}}') AND id > {1}", True),
+        ("SELECT id FROM customers WHERE email = ANY('{{ann,bob}}'::text[]) AND id > {1}", True),
+        ("UPDATE customers SET email = -{1} WHERE id = 1", False),
+        ("SELECT id FROM customers WHERE email LIKE 'ann' AND id > {1}", True),
+        ("SELECT id FROM customers WHERE email = '{0}' ORDER BY 1", True),
+    ],
+)
+def test_queries_that_differ_in_literals_are_the_kernels_where_it_knows_all_of_them(
+    template: str, is_taken: bool
+) -> None:
+    talk = real()
+    for number in range(1, 8):
+        text = template.format(f"user{number}", number)
+        sent, _ = long(real().session, "server", query(text))
+        assert asked(talk, text) == sent
+        assert f"user{number}".encode() not in sent or "customers" not in template
+    assert recent(talk) == is_taken
+
+
+def test_in_another_encoding_they_are_not() -> None:
+    talk = real()
+    talk.server(message(b"S", b"client_encoding\0LATIN1\0"))
+    for number in range(1, 8):
+        assert f"> {number}".encode() in asked(talk, FIND.format("ann", number, ""))
+    assert recent(talk) == 0
+
+
+def test_some_shapes_are_taken_at_a_time_and_the_last_ones_are_tried_first() -> None:
+    talk = real()
+    shapes = [FIND.replace("id FROM", f"id AS a{number} FROM").replace("/* {} */", "") for number in range(10)]
+    for _ in range(2):
+        for number in range(1, 8):
+            for shape in shapes:
+                assert f"> {number}".encode() in asked(talk, shape.format("ann", number))
+        assert recent(talk) == 8
+    for number in range(1, 4):
+        for shape in shapes[-2:]:
+            assert f"> {number}".encode() in asked(talk, shape.format("ann", number))
+    assert recent(talk) == 8
+
+
+def test_a_shape_of_a_catalog_that_has_changed_is_not_taken() -> None:
+    talk = real()
+    text = FIND.replace("/* {} */", "")
+    for number in range(1, 8):
+        asked(talk, text.format("ann", number))
+    assert recent(talk) == 1
+    talk.shared.database("shop").invalidate()
+    talk.client(query("SELECT 1 FROM customers"))
+    talk.serve_reads()
+    talk.server(complete(), ready())
+    assert shortly(talk.session, "client", query(text.format("ann", 9))) is None
+    assert b"> 9" in asked(talk, text.format("ann", 9))
+    assert recent(talk) == 0
 
 
 # -- names -------------------------------------------------------------------------------------------------------------

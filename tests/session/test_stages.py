@@ -153,6 +153,7 @@ def test_terminate_is_passed_on(policy: Policy) -> None:
     talk.client(messages.TERMINATE)
     assert talk.session.take_to_server() == [messages.TERMINATE]
     assert not talk.session.closing
+    assert talk.session.swift_client is None
     talk.session.server_lost()
     assert talk.session.closing
     assert talk.session.take_to_client() == []

@@ -162,10 +162,10 @@ def _query_parts(
         if isinstance(part, str):
             texts += part
             continue
-        if part >= 0 and part not in index:
+        if part >= 0 and part not in index:  # pragma: no cover - a fixed literal is a part of the text
             texts += shaped.given.tokens[part]
             continue
-        if texts:
+        if texts:  # pragma: no branch - some text stands between any two literals
             made.append(texts.encode())
             texts = ""
         if part >= 0:

@@ -147,12 +147,15 @@ class Steady:
         return self._calm
 
     def server(self, data: bytes) -> bytes | None:
-        """What the client gets for `data`, where that is the whole answer to the round; None: it is for `Backend`."""
+        """What the client gets for `data`, where that is the whole answer to the round; None: it is for `Backend`.
+
+        The settings are still those of the mold: only what the server says changes them, and that unfolds the round.
+        """
         asked, c = self._round, self._c
         if asked is None:
             return None
         mold, answer = asked.mold, asked.answer
-        told = None if answer is None or mold.settings is not c.planner.settings else answer.opened(data)
+        told = None if answer is None else answer.opened(data)
         if told is None:
             told = self._learned(asked, data)
             if told is None:
@@ -221,11 +224,15 @@ class Steady:
             raise Unlike
         kind = data.endswith(_DESCRIBED_REST) * DESCRIBED + (parsed is not None) * PARSED
         mold, sent = self._molds.get(id(prepared)), None
-        if mold is not None and mold.basis is basis and mold.settings is c.planner.settings:
-            execution = mold.execution
-            if execution is not None and prepared.basis is execution.portal.basis:
-                asked = execution.rounds.get(kind) or self._new_round(mold, execution, prepared, kind)
-                sent = asked.form.sealed(data)  # type: ignore[union-attr]
+        if (
+            mold is not None
+            and (execution := mold.execution) is not None
+            and mold.basis is basis
+            and mold.settings is c.planner.settings
+            and prepared.basis is execution.portal.basis
+        ):
+            asked = execution.rounds.get(kind) or self._new_round(mold, execution, prepared, kind)
+            sent = asked.form.sealed(data)  # type: ignore[union-attr]
         if sent is None:
             asked = self._molded(prepared, kind, data, basis)
             sent = asked.form.sealed(data)  # type: ignore[union-attr]
@@ -388,8 +395,6 @@ class Steady:
     def _form(self, asked: Round, kinds: bytes, data: bytes) -> kernel.Answer:
         """What an answer like this one is like. Raises Unlike, Refused, ProtocolViolation."""
         mold = asked.mold
-        if mold.settings is not self._c.settings:
-            raise Unlike
         at, rows, parts = 0, len(kinds) - 2, list[bytes]()
         if asked.parsed is not None:
             if kinds[0] != _PARSE_COMPLETE:

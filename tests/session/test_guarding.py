@@ -43,6 +43,7 @@ from tests.session.playbook import (
     query,
     ready,
     row,
+    shortly,
 )
 
 ASKED = "CPDCCPBECC"
@@ -491,5 +492,5 @@ def test_an_unsettled_table_is_not_for_a_round_of_the_short_way() -> None:
     talk.at_server()
     talk.server(PARSED, ready())
     talk.at_client()
-    assert talk.session.swift_client(bind(statement="s") + execute() + SYNC) is None
-    assert talk.session.swift_client(query(TEXT)) is None
+    assert shortly(talk.session, "client", bind(statement="s") + execute() + SYNC) is None
+    assert shortly(talk.session, "client", query(TEXT)) is None

@@ -90,6 +90,17 @@ def test_a_row_of_copy_beyond_the_limit(whole: bool) -> None:
     assert_limit(talk.at_client()[-2])
 
 
+def test_a_copyfail_beyond_the_limit_fails_the_copy_as_well() -> None:
+    talk = talk_of(1000)
+    talk.client(query(FROM))
+    talk.server(COPY_IN)
+    talk.at_server()
+    talk.client(messages.build_copy_fail(b"x" * 2000))
+    assert kinds(talk.at_server()) == "f"
+    talk.server(error("57014"), ready())
+    assert_limit(talk.at_client()[-2])
+
+
 def test_a_result_beyond_the_limit_that_was_not_stored_through_this_proxy() -> None:
     talk = talk_of()
     talk.client(query(LITERAL))

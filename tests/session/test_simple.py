@@ -324,6 +324,52 @@ def test_a_script_that_waits_asks_once_to_be_answered() -> None:
     assert kinds(talk.at_server())[:4] == "PBDE"
 
 
+CALLS = "CREATE TABLE x (a int); CALL p()"
+
+
+def called(*answers: bytes) -> list[bytes]:
+    """What the client gets for the second statement of CALLS, whose rows the server describes before it runs it."""
+    pieces = [("CREATE TABLE x (a int)", Plan(effects=Effect.CATALOG)), ("CALL p()", Plan(tag="CALL"))]
+    talk = Talk(Book({CALLS: pieces, **dict(pieces)})).warm()
+    talk.client(query(CALLS))
+    talk.serve_reads(before=(PARSED, BOUND, NO_DATA, complete("CREATE TABLE")))
+    assert kinds(talk.at_server()) == "PBDES"
+    talk.at_client()
+    talk.server(PARSED, BOUND, columns(("a", 0, 0, 23)))
+    assert talk.at_client() == []
+    talk.server(*answers)
+    return talk.at_client()
+
+
+def test_the_rows_of_a_call_are_described_when_it_has_run() -> None:
+    described = columns(("a", 0, 0, 23))
+    assert called(row(b"1"), complete("CALL"), ready()) == [described, row(b"1"), complete("CALL"), ready()]
+    assert called(complete("CALL"), ready()) == [described, complete("CALL"), ready()]
+
+
+def test_the_rows_of_a_call_that_fails_are_not_described() -> None:
+    assert called(error("22012"), ready()) == [error("22012"), ready()]
+
+
+def test_the_rows_of_a_call_behind_a_value_that_does_not_open_are_told_to_nobody() -> None:
+    text = f"CREATE TABLE x (a int); {LITERAL}; CALL p()"
+    pieces = [
+        ("CREATE TABLE x (a int)", Plan(effects=Effect.CATALOG)),
+        (LITERAL, LITERAL_PLAN),
+        ("CALL p()", Plan(tag="CALL")),
+    ]
+    talk = Talk(Book({text: pieces, **dict(pieces)})).warm()
+    talk.client(query(text))
+    talk.serve_reads(before=(PARSED, BOUND, NO_DATA, complete("CREATE TABLE")))
+    assert kinds(talk.at_server()) == "PBDEPBDES"
+    talk.at_client()
+    talk.server(PARSED, BOUND, EMAIL_ONLY, row(b"\\x00"), complete())
+    talk.server(PARSED, BOUND, columns(("a", 0, 0, 23)), row(b"1"), complete("CALL"), ready())
+    received = talk.at_client()
+    assert kinds(received) == "TEZ"
+    assert error_fields(received[1])["C"] == "XX001"
+
+
 # -- COPY in a string of several statements ----------------------------------------------------------------------------
 
 COPIES = "CREATE TABLE x (a int); COPY x FROM STDIN"

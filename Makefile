@@ -27,7 +27,7 @@ clients: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,demo,clients]'
 	$(BIN)/python -m pytest -m clients tests/clients $(ARGS)
 
-# Coverage-guided fuzzing, every target for ten minutes: see CONTRIBUTING.md. The short form is a part of `make test`.
+# Coverage-guided fuzzing, every target for ten minutes, two at a time: see CONTRIBUTING.md. The short form is a part of `make test`.
 fuzz: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,demo,fuzz]'
 	$(BIN)/python -m tests.fuzz $(ARGS)

@@ -36,7 +36,7 @@ def build(*, sanitize: bool = False, to: Path = KERNEL) -> Path:
         "_native",
         [str(KERNEL / "_native.pyx")],
         libraries=["crypto"],
-        extra_compile_args=SANITIZE if sanitize else ["-O2"],
+        extra_compile_args=SANITIZE if sanitize else ["-O3"],
         extra_link_args=SANITIZE[:1] if sanitize else [],
     )
     with tempfile.TemporaryDirectory() as scratch:

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         RandomKey,
         SearchKey,
         copy_rows,
+        message_run,
         open_rows,
         opener,
         sealing,
@@ -67,6 +68,7 @@ else:
     RandomKey = _chosen_module.RandomKey
     SearchKey = _chosen_module.SearchKey
     copy_rows = _chosen_module.copy_rows
+    message_run = _chosen_module.message_run
     open_rows = _chosen_module.open_rows
     opener = _chosen_module.opener
     sealing = _chosen_module.sealing
@@ -84,6 +86,7 @@ __all__ = [
     "RandomKey",
     "SearchKey",
     "copy_rows",
+    "message_run",
     "open_rows",
     "opener",
     "sealing",

@@ -26,7 +26,11 @@ cdef extern from "openssl/crypto.h" nogil:
     void OPENSSL_cleanse(void* data, size_t size)
     void* OPENSSL_malloc(size_t size)
     void OPENSSL_clear_free(void* data, size_t size)
+    void OPENSSL_free(void* data)
     int CRYPTO_memcmp(const void* a, const void* b, size_t size)
+
+cdef extern from "pthread.h" nogil:
+    int pthread_atfork(void (*prepare)() noexcept nogil, void (*parent)() noexcept nogil, void (*child)() noexcept nogil)
 
 cdef extern from "openssl/rand.h" nogil:
     int RAND_bytes(unsigned char* data, int size)
@@ -38,21 +42,27 @@ cdef extern from "openssl/evp.h" nogil:
         pass
     ctypedef struct ENGINE:
         pass
-    const EVP_CIPHER* EVP_aes_256_gcm()
     const EVP_CIPHER* EVP_aes_256_ecb()
     EVP_CIPHER_CTX* EVP_CIPHER_CTX_new()
     void EVP_CIPHER_CTX_free(EVP_CIPHER_CTX* ctx)
-    int EVP_CIPHER_CTX_ctrl(EVP_CIPHER_CTX* ctx, int what, int size, void* data)
     int EVP_CIPHER_CTX_set_padding(EVP_CIPHER_CTX* ctx, int padding)
     int EVP_EncryptInit_ex(EVP_CIPHER_CTX* ctx, const EVP_CIPHER* cipher, ENGINE* engine, Bytes key, Bytes iv)
     int EVP_EncryptUpdate(EVP_CIPHER_CTX* ctx, uint8_t* out, int* written, Bytes data, int size)
-    int EVP_EncryptFinal_ex(EVP_CIPHER_CTX* ctx, uint8_t* out, int* written)
-    int EVP_DecryptInit_ex(EVP_CIPHER_CTX* ctx, const EVP_CIPHER* cipher, ENGINE* engine, Bytes key, Bytes iv)
-    int EVP_DecryptUpdate(EVP_CIPHER_CTX* ctx, uint8_t* out, int* written, Bytes data, int size)
-    int EVP_DecryptFinal_ex(EVP_CIPHER_CTX* ctx, uint8_t* out, int* written)
-    enum:
-        EVP_CTRL_AEAD_GET_TAG
-        EVP_CTRL_AEAD_SET_TAG
+
+ctypedef void (*BlockFunction)(Bytes data, uint8_t* out, const void* key) noexcept nogil
+ctypedef void (*StreamFunction)(Bytes data, uint8_t* out, size_t count, const void* key, Bytes counter) noexcept nogil
+
+cdef extern from "openssl/modes.h" nogil:
+    ctypedef struct GCM128_CONTEXT:
+        pass
+    GCM128_CONTEXT* CRYPTO_gcm128_new(void* key, BlockFunction block)
+    void CRYPTO_gcm128_release(GCM128_CONTEXT* ctx)
+    void CRYPTO_gcm128_setiv(GCM128_CONTEXT* ctx, Bytes iv, size_t size)
+    int CRYPTO_gcm128_aad(GCM128_CONTEXT* ctx, Bytes data, size_t size)
+    int CRYPTO_gcm128_encrypt_ctr32(GCM128_CONTEXT* ctx, Bytes data, uint8_t* out, size_t size, StreamFunction stream)
+    int CRYPTO_gcm128_decrypt_ctr32(GCM128_CONTEXT* ctx, Bytes data, uint8_t* out, size_t size, StreamFunction stream)
+    int CRYPTO_gcm128_finish(GCM128_CONTEXT* ctx, Bytes tag, size_t size)
+    void CRYPTO_gcm128_tag(GCM128_CONTEXT* ctx, uint8_t* tag, size_t size)
 
 cdef enum:
     HEADER_SIZE = 6
@@ -99,7 +109,7 @@ cdef void release(Buffer* buffer) noexcept:
         buffer.room = 0
 
 
-cdef inline uint32_t load32(Bytes data) noexcept:
+cdef inline uint32_t load32(Bytes data) noexcept nogil:
     return (<uint32_t>data[0] << 24) | (<uint32_t>data[1] << 16) | (<uint32_t>data[2] << 8) | data[3]
 
 
@@ -107,7 +117,7 @@ cdef inline uint64_t load64(Bytes data) noexcept:
     return (<uint64_t>load32(data) << 32) | load32(data + 4)
 
 
-cdef inline void store32(uint8_t* data, uint32_t value) noexcept:
+cdef inline void store32(uint8_t* data, uint32_t value) noexcept nogil:
     data[0] = value >> 24
     data[1] = (value >> 16) & 0xFF
     data[2] = (value >> 8) & 0xFF

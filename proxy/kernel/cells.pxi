@@ -10,14 +10,20 @@ cdef Nonces nonces
 nonces.left = nonces.runs = 0
 
 
+cdef void forget_nonces() noexcept nogil:
+    nonces.left = 0
+
+
+if pthread_atfork(NULL, NULL, forget_nonces):  # or else parent and child would use the same ones
+    raise MemoryError
+
+
 cdef Bytes next_nonce() except NULL:
-    """Twelve random bytes, good until the next call. Within a run they are fetched 256 at a time; what is left at its end
-    is thrown away, so that nothing is there that a forked process could use too."""
-    cdef int wanted = 3072 if nonces.runs else NONCE_SIZE
+    """Twelve random bytes, good until the next call. They are fetched 256 at a time, which takes as long as one."""
     if nonces.left < NONCE_SIZE:
-        if RAND_bytes(nonces.data, wanted) != 1:
+        if RAND_bytes(nonces.data, sizeof(nonces.data)) != 1:
             raise RuntimeError("libcrypto has no random bytes")
-        nonces.left = wanted
+        nonces.left = sizeof(nonces.data)
     nonces.left -= NONCE_SIZE
     return nonces.data + nonces.left
 
@@ -29,8 +35,6 @@ cdef void begin_run() noexcept:
 cdef int end_run(list cells) except -1:
     """The random keys are told what was sealed under them."""
     nonces.runs -= 1
-    if not nonces.runs:
-        nonces.left = 0
     for cell in cells:
         if isinstance(cell, Sealing):
             (<Sealing>cell).tell()

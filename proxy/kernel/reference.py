@@ -169,6 +169,18 @@ def sealing(
     return reference
 
 
+def message_run(data: bytes, at: int, kind: int, least: int, most: int) -> int:
+    """Where the run of whole messages of type `kind` ends that begins at `at`; each length word is from `least` to
+    `most`. `at` itself where there is none."""
+    end = len(data)
+    while end - at >= 5 and data[at] == kind:
+        (length,) = _INT32.unpack_from(data, at + 1)
+        if not least <= length <= most or 1 + length > end - at:
+            break
+        at += 1 + length
+    return at
+
+
 def open_rows(data: bytes, at: int, cells: Sequence[Convert | None]) -> tuple[bytes, int]:
     """Whole DataRow messages from `at` on -> (those for the client, where the first begins that is not among them):
     one that is malformed, has another number of fields than `cells`, or has a field whose cell raised Refused."""

@@ -18,7 +18,7 @@ cdef int convert(cell, Bytes data, Py_ssize_t size, Buffer* out) except -1:
 
 cdef Py_ssize_t convert_fields(Bytes data, Py_ssize_t at, Py_ssize_t end, list cells, Buffer* out) except -2:
     """Fields with Int32 sizes, as in DataRow and binary COPY; where they end, or -1: not within `end`."""
-    cdef Py_ssize_t size, start
+    cdef Py_ssize_t size, start, done = at
     cdef object cell
     for cell in cells:
         if end - at < 4:
@@ -26,17 +26,31 @@ cdef Py_ssize_t convert_fields(Bytes data, Py_ssize_t at, Py_ssize_t end, list c
         size = <int32_t>load32(data + at)
         if size < -1 or size > end - at - 4:
             return -1
-        if cell is None or size < 0:
-            size = 4 if size < 0 else 4 + size
-            put(out, data + at, size)
-            at += size
+        at += 4
+        if size < 0:
             continue
-        start = out.size
-        reserve(out, 4)
-        out.size += 4
-        convert(cell, data + at + 4, size, out)
-        store32(out.data + start, <uint32_t>(out.size - start - 4))
-        at += 4 + size
+        if cell is not None:
+            put(out, data + done, at - done)
+            start = out.size
+            convert(cell, data + at, size, out)
+            store32(out.data + start - 4, <uint32_t>(out.size - start))
+            done = at + size
+        at += size
+    put(out, data + done, at - done)
+    return at
+
+
+def message_run(bytes data not None, Py_ssize_t at, int kind, Py_ssize_t least, Py_ssize_t most):
+    """See the reference."""
+    cdef Bytes raw = <Bytes>PyBytes_AS_STRING(data)
+    cdef Py_ssize_t end = PyBytes_GET_SIZE(data), length
+    if at < 0 or least < 4:
+        raise ValueError("negative offset")
+    while end - at >= 5 and raw[at] == kind:
+        length = <int32_t>load32(raw + at + 1)
+        if length < least or length > most or length >= end - at:
+            break
+        at += 1 + length
     return at
 
 
@@ -79,6 +93,10 @@ cdef Py_ssize_t convert_rows(Bytes rows, Py_ssize_t at, Py_ssize_t end, list cel
     return at
 
 
+cdef enum Mark:
+    NOTHING, FIELD_END, LINE_END, BACKSLASH, UNUSUAL
+
+
 cdef class CopyRows:
     """The rows of one COPY whose sealed fields are sealed (`seals`) or opened. `quote` -1: text format, -2: binary.
 
@@ -87,41 +105,51 @@ cdef class CopyRows:
     """
 
     cdef list cells
+    cdef Py_ssize_t count
     cdef bint seals
     cdef int delimiter
     cdef int quote
-    cdef int escape
     cdef bytes null
-    cdef uint8_t special[256]
+    cdef uint8_t special[256]  # of a value: the letter that escapes it; in csv 1, where it would need quotes
+    cdef uint8_t marks[256]  # of a line: what a byte is, see Mark
 
     def __init__(self, list cells not None, bint seals, int delimiter, bytes null not None, int quote, int escape):
         self.cells = cells
+        self.count = len(cells)
         self.seals = seals
         self.delimiter = delimiter
         self.null = null
         self.quote = quote
-        self.escape = escape
         memset(self.special, 0, 256)
+        memset(self.marks, NOTHING, 256)
+        self.marks[<uint8_t>delimiter] = FIELD_END
         if quote == -1:
             for letter, control in zip(b"bfnrtv", b"\b\f\n\r\t\v"):
                 self.special[<uint8_t>control] = letter
             self.special[92] = 92
             if not self.special[<uint8_t>delimiter]:
                 self.special[<uint8_t>delimiter] = <uint8_t>delimiter
+            self.marks[92] = BACKSLASH
         elif quote >= 0:
             for control in (delimiter, quote, 10, 13):
                 self.special[<uint8_t>control] = 1
+            self.marks[<uint8_t>quote] = self.marks[<uint8_t>escape] = UNUSUAL
+        self.marks[13] = UNUSUAL
+        self.marks[10] = LINE_END
 
     def convert(self, const uint8_t[::1] data not None):
         """Rows from the beginning of `data`, where one begins -> (those for the other side, bytes that were taken)."""
         cdef Buffer out = Buffer(NULL, 0, 0)
+        cdef Buffer value = Buffer(NULL, 0, 0)
         cdef Py_ssize_t at = 0, stop, end = data.shape[0], start
         begin_run()
         try:
+            if end:
+                reserve(&out, 3 * end if self.seals else end)
             while at < end:
                 start = out.size
                 try:
-                    stop = self.row(&data[0], at, end, &out)
+                    stop = self.row(&data[0], at, end, &out, &value)
                 except Refused:
                     stop = -1
                 if stop < 0:
@@ -130,7 +158,7 @@ cdef class CopyRows:
                 at = stop
             return PyBytes_FromStringAndSize(<char*>out.data, out.size), at
         finally:
-            release(&out)
+            self.end(&out, &value)
             end_run(self.cells)
 
     def messages(self, bytes data not None, Py_ssize_t at):
@@ -138,10 +166,13 @@ cdef class CopyRows:
         cdef Bytes rows = <Bytes>PyBytes_AS_STRING(data)
         cdef Py_ssize_t end = PyBytes_GET_SIZE(data), stop, start, next_
         cdef Buffer out = Buffer(NULL, 0, 0)
+        cdef Buffer value = Buffer(NULL, 0, 0)
         cdef uint8_t* to
         if at < 0:
             raise ValueError("negative offset")
         try:
+            if at < end:
+                reserve(&out, end - at)
             while end - at >= 5 and rows[at] == 100:
                 next_ = at + 1 + load32(rows + at + 1)
                 if next_ < at + 5 or next_ > end:
@@ -151,7 +182,7 @@ cdef class CopyRows:
                 to[0] = 100
                 out.size += 5
                 try:
-                    stop = self.row(rows, at + 5, next_, &out)
+                    stop = self.row(rows, at + 5, next_, &out, &value)
                 except Refused:
                     stop = -1
                 if stop != next_:
@@ -161,102 +192,108 @@ cdef class CopyRows:
                 at = next_
             return PyBytes_FromStringAndSize(<char*>out.data, out.size), at
         finally:
-            release(&out)
+            self.end(&out, &value)
 
-    cdef Py_ssize_t row(self, Bytes data, Py_ssize_t at, Py_ssize_t end, Buffer* out) except -2:
-        """Where the row ends that begins at `at`; -1: not mine."""
-        cdef const void* found
-        cdef Py_ssize_t line, stop
-        cdef Py_ssize_t count = len(self.cells), column
+    cdef void end(self, Buffer* out, Buffer* value) noexcept:
+        """What was sealed needs not be cleared; the client's own bytes beside it are not cleared elsewhere either."""
+        if self.seals:
+            OPENSSL_free(out.data)
+            OPENSSL_free(value.data)
+        else:
+            release(out)
+            release(value)
+
+    cdef Py_ssize_t row(self, Bytes data, Py_ssize_t at, Py_ssize_t end, Buffer* out, Buffer* value) except -2:
+        """Where the row ends that begins at `at`; -1: not mine. `value` is scratch."""
+        cdef Py_ssize_t stop, column, done = at
         cdef bint escaped
+        cdef uint8_t mark
+        cdef object cell
         if self.quote == -2:
-            if end - at < 2 or (data[at] << 8 | data[at + 1]) != count:
+            if end - at < 2 or (data[at] << 8 | data[at + 1]) != self.count:
                 return -1
             put(out, data + at, 2)
             return convert_fields(data, at + 2, end, self.cells, out)
-        found = memchr(data + at, 10, end - at)
-        if found == NULL:
+        if not self.count:
             return -1
-        line = <Bytes>found - data
-        if line > at and memchr(data + at, 13, line - at) != NULL:
+        if self.quote >= 0 and end - at > 2 and data[at] == 92 and data[at + 1] == 46 and data[at + 2] == 10:
             return -1
-        if self.quote >= 0 and line > at:
-            if memchr(data + at, self.quote, line - at) != NULL or memchr(data + at, self.escape, line - at) != NULL:
-                return -1
-            if line - at == 2 and data[at] == 92 and data[at + 1] == 46:
-                return -1
-        for column in range(count):
+        for column in range(self.count):
             stop = at
             escaped = False
-            while stop < line and data[stop] != self.delimiter:
-                if data[stop] == 92 and self.quote == -1:
-                    escaped = True
+            while True:
+                while stop < end and self.marks[data[stop]] == NOTHING:
                     stop += 1
-                    if stop >= line or data[stop] == 46:
-                        return -1  # an escaped line end, or the end-of-data marker
+                if stop == end:
+                    return -1
+                mark = self.marks[data[stop]]
+                if mark != BACKSLASH:
+                    break
+                escaped = True
                 stop += 1
-            if (stop == line) != (column == count - 1):
+                if stop == end or data[stop] == 10 or data[stop] == 13 or data[stop] == 46:
+                    return -1  # an escaped line end, or the end-of-data marker
+                stop += 1
+            if mark != (LINE_END if column == self.count - 1 else FIELD_END):
                 return -1
-            if self.cells[column] is None or self.is_null(data + at, stop - at):
-                put(out, data + at, stop - at)
-            elif not self.field(self.cells[column], data + at, stop - at, escaped, out):
-                return -1
-            reserve(out, 1)[0] = <uint8_t>(10 if stop == line else self.delimiter)
-            out.size += 1
+            cell = self.cells[column]
+            if cell is not None and not self.is_null(data + at, stop - at):
+                put(out, data + done, at - done)
+                if not self.field(cell, data + at, stop - at, escaped, out, value):
+                    return -1
+                done = stop
             at = stop + 1
-        return line + 1
+        put(out, data + done, at - done)
+        return at
 
     cdef bint is_null(self, Bytes raw, Py_ssize_t size) noexcept:
         return size == PyBytes_GET_SIZE(self.null) and not memcmp(raw, PyBytes_AS_STRING(self.null), size)
 
-    cdef int field(self, cell, Bytes raw, Py_ssize_t size, bint escaped, Buffer* out) except -1:
+    cdef int field(self, cell, Bytes raw, Py_ssize_t size, bint escaped, Buffer* out, Buffer* value) except -1:
         """One field that is not null, in text or csv; 0: not mine."""
-        cdef Buffer value = Buffer(NULL, 0, 0)
         cdef Py_ssize_t i, room
         cdef uint8_t* to
         cdef uint8_t letter
-        try:
-            if self.seals:
-                if escaped:
-                    return 0
-                convert(cell, raw, size, &value)
-                room = 3 if self.quote == -1 else 2
-                to = reserve(out, room + 2 * value.size)
-                to[0] = to[1] = 92
-                to[room - 1] = 120
-                hexed(value.data, value.size, to + room)
-                out.size += room + 2 * value.size
-                return 1
-            if self.quote == -1:  # the backslash of bytea's hex text is doubled, and is the only one
-                if size < 3 or raw[0] != 92 or raw[1] != 92:
-                    return 0
-                raw += 1
-                size -= 1
-                if memchr(raw + 1, 92, size - 1) != NULL:
-                    return 0
-            convert(cell, raw, size, &value)
-            if self.quote >= 0:
-                if self.is_null(value.data, value.size):
-                    return 0
-                for i in range(value.size):
-                    if self.special[value.data[i]] or value.data[i] == 92:
-                        return 0
-                return put(out, value.data, value.size) == 0
-            to = reserve(out, 2 * value.size)
-            room = 0
-            for i in range(value.size):
-                letter = self.special[value.data[i]]
-                if letter:
-                    to[room] = 92
-                    to[room + 1] = letter
-                    room += 2
-                else:
-                    to[room] = value.data[i]
-                    room += 1
-            out.size += room
+        value.size = 0
+        if self.seals:
+            if escaped:
+                return 0
+            convert(cell, raw, size, value)
+            room = 3 if self.quote == -1 else 2
+            to = reserve(out, room + 2 * value.size)
+            to[0] = to[1] = 92
+            to[room - 1] = 120
+            hexed(value.data, value.size, to + room)
+            out.size += room + 2 * value.size
             return 1
-        finally:
-            release(&value)
+        if self.quote == -1:  # the backslash of bytea's hex text is doubled, and is the only one
+            if size < 3 or raw[0] != 92 or raw[1] != 92:
+                return 0
+            raw += 1
+            size -= 1
+            if memchr(raw + 1, 92, size - 1) != NULL:
+                return 0
+        convert(cell, raw, size, value)
+        if self.quote >= 0:
+            if self.is_null(value.data, value.size):
+                return 0
+            for i in range(value.size):
+                if self.special[value.data[i]] or value.data[i] == 92:
+                    return 0
+            return put(out, value.data, value.size) == 0
+        to = reserve(out, 2 * value.size)
+        room = 0
+        for i in range(value.size):
+            letter = self.special[value.data[i]]
+            if letter:
+                to[room] = 92
+                to[room + 1] = letter
+                room += 2
+            else:
+                to[room] = value.data[i]
+                room += 1
+        out.size += room
+        return 1
 
 
 def copy_rows(cells, *, seals, delimiter, null, quote, escape):

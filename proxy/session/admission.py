@@ -76,8 +76,6 @@ class Admission:
         if not guard.finished:
             return False
         self._guard = None
-        if guard.failed_by_server:
-            return True  # the messages of this batch are skipped
         keys = guard.verdict(c.sealers)
         if keys is not None:
             c.held.add(guard.tables, keys)

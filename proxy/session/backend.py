@@ -48,12 +48,14 @@ class Backend:
         self._c = conversation
         self._passing = False
         self._gathered: int | None = None
+        self._late: bytes | None = None  # a row description that is still to be told
         self._fail_block = False
 
     def handle(self, item: Item) -> None:
         """Deal with one item. Raises ProtocolViolation."""
         c = self._c
         if isinstance(item, Run):
+            self._tell_late()
             c.to_client.append(item)
             return
         if isinstance(item, Batch):
@@ -86,7 +88,7 @@ class Backend:
             c.server.set_passing("Dd", passing=passing)
         if gathered != self._gathered:
             self._gathered = gathered
-            c.server.gather(gathered)
+            c.server.gather(gathered, kernel.message_run)
 
     def _batch(self, type_: int, raw: bytes) -> None:
         """Messages of one type in a row, DataRow or CopyData. What the kernel leaves is answered one by one."""
@@ -125,6 +127,7 @@ class Backend:
     def _answer(self, type_: int, raw: bytes) -> None:
         c = self._c
         kind, expectation, ends = c.replies.answer(type_)
+        self._tell_late()
         if not expectation.started:
             expectation.started = True
             if kind is Kind.QUERY:
@@ -168,6 +171,12 @@ class Backend:
         if ends:
             expectation.settle(happened=True)
 
+    def _tell_late(self) -> None:
+        if self._late is not None:
+            if not self._c.muted:
+                self._c.to_client.append(self._late)
+            self._late = None
+
     def _tell(self, expectation: Expectation, raw: bytes) -> None:
         if not (expectation.swallow or self._c.muted):
             self._c.to_client.append(raw)
@@ -176,7 +185,7 @@ class Backend:
         if kind is Kind.QUERY and expectation.index >= len(expectation.plans) and expectation.plans:
             raise ProtocolViolation("the server completed more statements than were sent")
         if kind is Kind.EXECUTE:
-            self._c.copy = Copy.NONE
+            self._copy_over(behind=len(self._c.replies))
         expectation.complete()
 
     def _copy_in(self, kind: Kind, expectation: Expectation) -> None:
@@ -185,7 +194,9 @@ class Backend:
             raise ProtocolViolation(f"unexpected server message 'G' in reply to {kind.name}")
         c.copy = Copy.IN
         try:
-            c.client.set_passing("d", passing=not c.start_copy(expectation))
+            is_sealed = c.start_copy(expectation)
+            c.client.set_passing("d", passing=not is_sealed)
+            c.client.stream(_COPY_DATA if is_sealed else None)
         except Refused as error:
             c.fail_copy(error)
 
@@ -237,15 +248,20 @@ class Backend:
     def _ready(self, raw: bytes) -> None:
         c = self._c
         c.status = messages.parse_ready(raw)
-        self._copy_over()
+        self._copy_over(behind=len(c.replies))
         if c.status == b"I":
             c.held.release()
             c.portals.retain(is_held)
             c.planner.transaction_ended(quiet=not c.replies and c.batch_empty)
 
-    def _copy_over(self) -> None:
+    def _copy_over(self, *, behind: int) -> None:
+        """A message was answered, and `behind` it others wait. Nothing is sent behind a COPY before its answer, so
+        where something waits, the COPY that is pending is that and not this."""
+        if behind and self._c.copy is Copy.PENDING:
+            return
         self._c.copy = Copy.NONE
         self._c.client.set_passing("d", passing=False)
+        self._c.client.stream(None)
 
     # -- errors --------------------------------------------------------------------------------------------------------
 
@@ -257,6 +273,7 @@ class Backend:
             c.to_client.append(redact(raw, rewritten=False))
             return
         kind, expectation, ends = c.replies.answer(0x45)
+        self._late = None
         if kind is Kind.QUERY and not expectation.started:
             expectation.started = True
             expectation.settle(happened=True)
@@ -266,8 +283,8 @@ class Backend:
                 self._tell(expectation, raw)
         elif not c.muted and (expectation.in_script or not expectation.swallow):
             c.to_client.append(self._shown(expectation, fields, raw))
-        self._copy_over()
         if not ends:
+            self._copy_over(behind=len(c.replies) - 1)
             return
         if kind is Kind.PARSE and expectation.refusal is None and expectation.changes:
             # A Parse of the unnamed statement has destroyed the one before it, whether it succeeds or not.
@@ -279,6 +296,7 @@ class Backend:
             dropped.abandon()
             if dropped.injection is not None and dropped.injection is not expectation.injection:
                 dropped.injection.dropped()
+        self._copy_over(behind=len(c.replies))
 
     def _shown(self, expectation: Expectation, fields: messages.Fields, raw: bytes) -> bytes:
         """The error as the client gets it: the refusal where the poison has failed, else the server's own."""
@@ -304,7 +322,9 @@ class Backend:
         if c.replies.awaits_ready:
             return
         c.discarding = True
-        if not c.replies.skipping and not c.client.in_message:
+        if c.client.in_message:
+            c.owes_failure = True
+        else:
             c.poison(None)
 
     def _oversized(self, item: Oversized) -> None:
@@ -317,16 +337,16 @@ class Backend:
     # -- results -------------------------------------------------------------------------------------------------------
 
     def _parameter_description(self, expectation: Expectation, raw: bytes) -> None:
-        if expectation.prepared is None or expectation.plan is None or expectation.plan.params is None:
-            self._tell(expectation, raw)
-            return
-        reported = messages.parse_parameter_description(raw)
-        try:
-            types = rewriting.client_types(expectation.prepared, reported)
-        except Refused:
-            self._contradicted()
-            return
-        self._tell(expectation, messages.build_parameter_description(types))
+        prepared = expectation.prepared
+        if prepared is not None and prepared.plan.params is not None:
+            reported = messages.parse_parameter_description(raw)
+            try:
+                types = rewriting.client_types(prepared, prepared.plan.params, reported)
+            except Refused:
+                self._contradicted()
+                return
+            raw = messages.build_parameter_description(types)
+        self._tell(expectation, raw)
 
     def _row_description(self, kind: Kind, expectation: Expectation, raw: bytes) -> None:
         columns = messages.parse_row_description(raw)
@@ -336,6 +356,8 @@ class Backend:
         shown = self._shown_columns(raw, columns, expectation.plan or Plan())
         if shown is None:
             self._contradicted()
+        elif expectation.is_late:
+            self._late = shown
         else:
             self._tell(expectation, shown)
 

@@ -103,6 +103,8 @@ class Expectation:
     """Query: formats of the row description in force."""
     openers: list[Convert | None] | None = None
     in_script: bool = False
+    is_late: bool = False
+    """Describe in a script: the row description is told with the first row, and not at all in front of an error."""
     copy: CopyTransform | None = None
     """Seals or opens the rows of the COPY under way."""
     copy_error: Refused | None = None
@@ -184,6 +186,8 @@ class Conversation:
         """Nothing was sent since the last message that ReadyForQuery answers."""
         self.discarding = False
         """The batch has failed, or will when the server gets there: what the client sends up to Sync is dropped."""
+        self.owes_failure = False
+        """The batch has failed for the client while a message was on its way: the server is to fail at its end."""
         self.muted = False
         """The client was told of an error that the server does not know of: what the server answers up to ReadyForQuery
         is dropped."""

@@ -6,7 +6,7 @@ from proxy.errors import ProtocolViolation, Refused
 from proxy.session.conversation import Conversation, Copy
 from proxy.session.refusals import too_large
 from proxy.wire import messages
-from proxy.wire.frames import HEADER, Frame, Head, Oversized
+from proxy.wire.frames import HEADER, Frame, Head, Oversized, Stream
 from proxy.wire.replies import Kind
 
 
@@ -21,10 +21,11 @@ def pass_copy_data(c: Conversation, kind: str, item: Frame | Head | Oversized) -
         return True
     head = c.replies.head
     transform = None if head is None else head[1].copy
+    data = item.raw if isinstance(item, Stream) else item.raw[HEADER:]
     try:
         if transform is None or kind == "f":
-            c.to_server.append(item.raw)
-        elif sealed := transform.feed(item.raw[HEADER:]) if kind == "d" else transform.finish():
+            c.to_server.append(messages.message(kind.encode(), data))
+        elif sealed := transform.feed(data) if kind == "d" else transform.finish():
             c.to_server.append(messages.message(b"d", sealed))
         if transform is not None and kind == "c":
             c.to_server.append(item.raw)
@@ -34,6 +35,7 @@ def pass_copy_data(c: Conversation, kind: str, item: Frame | Head | Oversized) -
     if kind != "d":
         c.copy = Copy.PENDING
         c.client.set_passing("d", passing=False)
+        c.client.stream(None)
         if head is not None and head[0] is Kind.EXECUTE:
             c.to_server.append(messages.FLUSH)  # the answer is waited for, and Sync waits with it
     return True

@@ -85,6 +85,8 @@ class CopyTransform:
                 converted, taken = self._rows.convert(held)
                 written.append(converted)
                 reader.skip(taken)
+                if reader.lacks_end:
+                    return converted if len(written) == 1 else b"".join(written)
             try:
                 rows = reader.feed(b"", most=1)
             except InvalidValue as error:

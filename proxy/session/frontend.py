@@ -133,16 +133,11 @@ class Frontend:
         """Go on with a script. False: it waits for the server."""
         if self._script is None:
             return True
-        if self._c.copy is Copy.NONE:
-            try:
-                done = self._script.run()
-            except ReadFailed as failed:
-                self._unreadable("Q", failed.raw)
-                done = True
-            if done:
-                self._script = None
-                self._reader.dropped()
-                self._admission.abandon()
+        # No ReadFailed from here: a reading inside a batch has no Sync of its own, so its failure skips the rest.
+        if self._c.copy is Copy.NONE and self._script.run():
+            self._script = None
+            self._reader.dropped()
+            self._admission.abandon()
         return self._script is None
 
     # -- refusing ------------------------------------------------------------------------------------------------------
@@ -163,7 +158,7 @@ class Frontend:
             c.discarding = True
 
     def _oversized(self, item: Oversized) -> bool:
-        if chr(item.type) not in "QPB":
+        if chr(item.type) not in "QPBF":
             raise ProtocolViolation("invalid message length")
         self.refuse(chr(item.type), too_large(f"a message of {item.size} bytes"))
         return True
@@ -489,8 +484,11 @@ class Frontend:
         return True
 
     def _sync(self, raw: bytes) -> bool:
-        self._c.discarding = False
-        self._c.send(Kind.SYNC, raw, Expectation())
+        c = self._c
+        if c.owes_failure and not c.replies.skipping:
+            c.poison(None)
+        c.owes_failure = c.discarding = False
+        c.send(Kind.SYNC, raw, Expectation())
         return True
 
     def _flush(self, raw: bytes) -> bool:

@@ -23,14 +23,13 @@ Sources: manual, "Explicit Locking"; parse analysis locks what it names (src/bac
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from proxy.config import DatabasePolicy, Scheme, SealedColumn
-from proxy.errors import ProtocolViolation, Refused, SealwireError
-from proxy.sql.catalog import SEALED_SCHEMA, Catalog, Relation
+from proxy.errors import Refused, SealwireError
+from proxy.sql.catalog import SEALED_SCHEMA, Catalog, Relation, read_answer, unexpected_answer
 from proxy.sql.naming import quote_ident
 from proxy.sql.plan import Plan
 from proxy.wire import messages
@@ -83,6 +82,26 @@ def unsettled_tables(catalog: Catalog, policy: DatabasePolicy, sealers: Sealers)
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What the server says of one table: its file now and by the transaction's own snapshot, attribute numbers by name
+    by that snapshot, and the ledger's (attribute number, key, binding) by column."""
+
+    file: int | None
+    file_then: int | None
+    numbers_then: Mapping[str, int]
+    ledger: Mapping[str, tuple[int, int | None, str]]
+
+
+def _states(rows: Any) -> dict[int, _State]:
+    """Raises ValueError or TypeError where they have another form."""
+    states: dict[int, _State] = {}
+    for oid, file, file_then, numbers_then, told in rows:
+        ledger = {name: (number, key, binding) for name, (number, key, binding) in dict(told or {}).items()}
+        states[oid] = _State(file, file_then, dict(numbers_then or {}), ledger)
+    return states
+
+
 class Guard:
     """The questions about some tables, in the middle of a batch. The interface is that of `Injection`."""
 
@@ -91,10 +110,9 @@ class Guard:
     def __init__(self, tables: Sequence[Unsettled], catalog: Catalog) -> None:
         self.tables = tuple(tables)
         self.finished = False
-        self.failed_by_server = False
         self._catalog = catalog
         self._described: list[dict[str, tuple[int, int]]] = []
-        self._state: list[list[Any]] = []
+        self._state: dict[int, _State] = {}
         self._open = 4 * len(tables) + 6
 
     def messages(self) -> list[tuple[Kind, bytes]]:
@@ -134,36 +152,36 @@ class Guard:
             columns = messages.parse_row_description(raw)
             self._described.append({c.name.decode(errors="replace"): (c.attribute, c.type) for c in columns})
         elif raw[:1] == b"D":
-            (value,) = messages.parse_data_row(raw)
-            self._state = json.loads(value or b"[]")
+            row = messages.parse_data_row(raw)
+            if len(row) != 1:
+                raise unexpected_answer()
+            self._state = read_answer(row[0] or b"[]", _states)
         if ends:
             self._open -= 1
             self.finished = self._open == 0
 
     def failed(self, _raw: bytes) -> None:
-        """The server's ErrorResponse, which the client gets."""
-        self.finished = self.failed_by_server = True
+        """The server's ErrorResponse, which the client gets. The message that waits for this guard is skipped."""
+        self.finished = True
 
     def dropped(self) -> None:
         """Skipped by the server, because something before it failed."""
-        self.finished = self.failed_by_server = True
+        self.finished = True
 
     def verdict(self, sealers: Sealers) -> dict[tuple[str, str], int] | None:
         """Keys by domain, for the domains whose keys the ledger tells; None: the plan's catalog is not true any more.
         Raises Refused: 40001, or what this proxy's files do not fit."""
         if len(self._described) != len(self.tables):
-            raise ProtocolViolation("unexpected answer to a catalog query")
-        state = {row[0]: row for row in self._state}
+            raise unexpected_answer()
         keys: dict[tuple[str, str], int] = {}
         is_true = True
         for table, now in zip(self.tables, self._described, strict=True):
-            row = state.get(table.relation.oid)
-            if row is None:
+            state = self._state.get(table.relation.oid)
+            if state is None:
                 return None
-            _, file, file_then, numbers_then, ledger = row
             for column in table.columns:
                 number, kind = now.get(column.column, (None, None))
-                if file != file_then or number != numbers_then.get(column.column):
+                if state.file != state.file_then or number != state.numbers_then.get(column.column):
                     raise snapshot_too_old(column)
                 known = table.relation.by_name.get(column.column)
                 if (None if known is None else known.number, None if known is None else known.base_oid) != (
@@ -172,8 +190,8 @@ class Guard:
                 ):
                     is_true = False
                 elif known is not None and self._catalog.is_sealed(known):
-                    self._note(column, number, ledger or {}, keys, sealers)
-            is_same = table.relation.filenode in (None, file) and now.keys() == table.relation.by_name.keys()
+                    self._note(column, number, state.ledger, keys, sealers)
+            is_same = table.relation.filenode in (None, state.file) and now.keys() == table.relation.by_name.keys()
             is_true = is_true and is_same
         return keys if is_true else None
 
@@ -181,7 +199,7 @@ class Guard:
     def _note(
         column: SealedColumn,
         number: int | None,
-        ledger: Mapping[str, list[Any]],
+        ledger: Mapping[str, tuple[int, int | None, str]],
         keys: dict[tuple[str, str], int],
         sealers: Sealers,
     ) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from proxy.errors import ProtocolViolation
 from proxy.session.planner import Wanted
+from proxy.sql.catalog import unexpected_answer
 from proxy.wire import messages
 from proxy.wire.messages import Bind, Parse, Target
 from proxy.wire.replies import Kind
@@ -74,7 +74,7 @@ class Injection:
         if raw[:1] == b"D":
             row = messages.parse_data_row(raw)
             if len(row) != 1 or row[0] is None:
-                raise ProtocolViolation("unexpected answer to a catalog query")
+                raise unexpected_answer()
             self.values.append(row[0])
         if ends:
             self._open -= 1

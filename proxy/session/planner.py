@@ -126,20 +126,19 @@ class Planner:
         """The basis, where nothing has to be read before the next analysis and nothing that this transaction has sent
         may change it. It is one object for as long as it stays the same."""
         database, facts = self._shared.databases.get(self._name), self._facts
+        if database is None or database is not self._database:
+            return None  # not asked for yet, or the policy has changed
+        snapshot = database.snapshot if self._own is None or self._own.epoch != database.epoch else self._own
         if (
-            database is None
-            or database is not self._database
-            or self.pooled
+            self.pooled
             or facts is None
             or self._facts_epoch != database.epoch
             or self._catalog_stale
             or self._facts_stale
             or self._catalog_changed
             or self._settings_changed
+            or snapshot is None
         ):
-            return None
-        snapshot = database.snapshot if self._own is None or self._own.epoch != database.epoch else self._own
-        if snapshot is None:
             return None
         known = self._standing
         if known is None or known.snapshot is not snapshot or known.path is not facts.path:
@@ -183,7 +182,7 @@ class Planner:
                         self.settings, bytea_output=facts.bytea_output, extra_float_digits=facts.extra_float_digits
                     )
                     self._meet(facts)
-                case Wanted.STATEMENTS:
+                case Wanted.STATEMENTS:  # pragma: no branch - there is no other
                     self._there = load_statements(text)
 
     def _meet(self, facts: SessionFacts) -> None:
@@ -271,9 +270,7 @@ class Planner:
         """What `analyse_free` or `analyse` would give for a text that has been analysed before; None: find it there."""
         if not _FREE.fullmatch(text):
             return basis.snapshot.plans.known(text, types, basis.path)
-        if types:
-            return None
-        found = self.database.blank.plans.known(text, (), SearchPath())
+        found = self.database.blank.plans.known(text, types, SearchPath())
         is_free = found and all(isinstance(one, Statement) and not one.plan.touches_sealed for one in found)
         return found if is_free else None
 
@@ -293,7 +290,8 @@ class Planner:
         return None
 
     def analyse_blind(self, text: str, types: tuple[int, ...]) -> Analysis:
-        """In a failed transaction nothing can be read, and nothing runs but its end: only that is let through."""
+        """In a failed transaction nothing can be read, and nothing runs but its end: only that is let through. It takes
+        back settings, so that what follows it in the same string is analysed when it has run."""
         kept: list[Statement | Failure] = []
         for one in self.analyse(text, types):
             if isinstance(one, Failure) or Effect.TRANSACTION not in one.plan.effects:
@@ -302,7 +300,7 @@ class Planner:
                 )
                 kept.append(Failure(one.start, one.end, error))
             else:
-                kept.append(one)
+                kept.append(replace(one, plan=replace(one.plan, effects=one.plan.effects | Effect.SETTINGS)))
         return tuple(kept)
 
 

@@ -72,10 +72,6 @@ class Plans:
         self._text_bytes = 0
         self._shape_bytes = 0
 
-    def __len__(self) -> int:
-        """Texts and shapes that are kept."""
-        return len(self._texts) + len(self._families)
-
     @property
     def size(self) -> int:
         """Bytes that they are taken to occupy."""

@@ -7,6 +7,7 @@ they begin the client's batch, and so its transaction, for which the pooler keep
 
 from __future__ import annotations
 
+from proxy.errors import ProtocolViolation
 from proxy.session.conversation import Conversation, Expectation
 from proxy.session.injection import Injection
 from proxy.session.planner import Wanted
@@ -64,8 +65,9 @@ class Reader:
             injection, self._injection = self._injection, None
             if injection.error is not None:
                 raise ReadFailed(injection.error)
-            if injection.complete:
-                c.planner.take(injection.wanted, injection.values, injection.epoch)
+            if not injection.complete:
+                raise ProtocolViolation("unexpected answer to a catalog query")  # asking again would not end
+            c.planner.take(injection.wanted, injection.values, injection.epoch)
         planner = c.planner
         if self._pooled and self._batch != c.batch:
             if c.batch_empty and c.replies:

@@ -101,11 +101,9 @@ def server_types(params: Sequence[ServerParam], declared: Sequence[int]) -> tupl
     )
 
 
-def client_types(prepared: Prepared, reported: Sequence[int]) -> list[int]:
-    """The server's ParameterDescription -> the client's. Raises Refused where it contradicts the plan."""
-    params = prepared.plan.params
-    if params is None:
-        return list(reported)
+def client_types(prepared: Prepared, params: Sequence[ServerParam], reported: Sequence[int]) -> list[int]:
+    """The server's ParameterDescription -> the client's; `params` are the statement's as planned. Raises Refused where
+    the two contradict each other."""
     if len(params) != len(reported):
         raise Refused("the server reports another number of parameters than was planned", sqlstate="XX000")
     types = [prepared.types[i] if i < len(prepared.types) else 0 for i in range(prepared.parameter_count)]

@@ -76,6 +76,8 @@ class Script:
             if isinstance(one, Failure):
                 raise as_refused(one.error)
             plan = one.plan
+        # What these run comes to an end before the description of its rows is sent (PORTAL_UTIL_SELECT in pquery.c).
+        is_late = plan.executes is not None or plan.fetches is not None or plan.explains or plan.tag == "CALL"
         resolved = self._sender.resolve(plan)
         if resolved is None or not self._sender.admits((resolved,)):
             return False
@@ -94,6 +96,7 @@ class Script:
         c.send(Kind.BIND, bind, Expectation((plan,), swallow=True, in_script=True))
         portal = Portal(plan, formats, text, c.planner.basis, resolved.links)
         describe = messages.build_describe(Target(b"P", b""))
-        c.send(Kind.DESCRIBE_PORTAL, describe, Expectation((plan,), portal=portal, in_script=True))
+        described = Expectation((plan,), portal=portal, in_script=True, is_late=is_late)
+        c.send(Kind.DESCRIBE_PORTAL, describe, described)
         self._sender.send_execute(messages.build_execute(b""), portal, in_script=True)
         return True

@@ -5,17 +5,20 @@ Bytes go in with `client_data` and `server_data`; what is to be written comes ou
 the server, and lives in three stages: authentication, which is relayed; then either *transparent*, where the database
 has no policy, or *under a policy*, where `Frontend` and `Backend` meet in a `Conversation`.
 
-A peer that breaks the protocol ends the session: one FATAL ErrorResponse to the client, Terminate to the server.
+A peer that breaks the protocol ends the session: one FATAL ErrorResponse to the client, Terminate to the server. Where
+it is the client, what it has asked before is answered first: the server is sent a type that it does not know either, in
+the place of the violation, and answers all that came before, as it would have done without a proxy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from proxy.errors import ProtocolViolation
 from proxy.session.authentication import Authentication
 from proxy.session.backend import Backend
-from proxy.session.conversation import Conversation, sealed_bound
+from proxy.session.conversation import Conversation, Copy, sealed_bound
 from proxy.session.frontend import Frontend
 from proxy.session.passthrough import Terms
 from proxy.session.planner import Planner
@@ -26,7 +29,20 @@ from proxy.session.startup import Lowered
 from proxy.session.steady import Steady
 from proxy.session.transparent import Transparent
 from proxy.wire import messages
-from proxy.wire.frames import CLIENT_LENGTHS, MAX_MESSAGE, SERVER_LENGTHS, Item, Splitter
+from proxy.wire.frames import CLIENT_LENGTHS, MAX_MESSAGE, SERVER_LENGTHS, Frame, Item, Splitter
+
+_ERROR: Final = ord("E")
+_UNKNOWN: Final = b"\xff"
+"""A message type of no version of the protocol; the server looks no further than this."""
+
+
+def _is_violation(item: Item) -> bool:
+    """Whether the server ends the connection on account of what it was sent."""
+    if not isinstance(item, Frame) or item.type != _ERROR:
+        return False
+    fields = messages.parse_fields(item.raw)
+    return messages.severity(fields) == b"FATAL" and messages.field(fields, b"C") == b"08P01"
+
 
 Swift = Callable[[bytes], bytes | None]
 
@@ -66,6 +82,9 @@ class Session:
         self._leaving = False  # the client has sent Terminate; what it asked before is still answered
         self._waiting = False
         self._closing = False
+        self._offence: ProtocolViolation | None = None
+        """The client has broken the protocol; it is not read any more."""
+        self._offence_sent = False
 
     # -- what the server layer asks ------------------------------------------------------------------------------------
 
@@ -81,7 +100,7 @@ class Session:
     @property
     def wants_client(self) -> bool:
         """False: the client is not to be read until the server has answered."""
-        return not self._closing and self._held is None and not self._waiting
+        return not self._closing and self._held is None and not self._waiting and self._offence is None
 
     @property
     def closing(self) -> bool:
@@ -129,7 +148,7 @@ class Session:
         """The short way of bytes from the client, which holds until another method is called: what takes them and
         gives what goes to the server, or None where they are for `client_data`. There is one only while
         `wants_client`, and it is to be used only with nothing left to take."""
-        if self._closing or self._leaving or self._held is not None or self._waiting:
+        if self._leaving or not self.wants_client:
             return None
         if self._steady is not None:
             return self._steady.client
@@ -139,7 +158,7 @@ class Session:
     @property
     def swift_server(self) -> Swift | None:
         """The same for bytes from the server."""
-        if self._closing or self._waiting:
+        if self._closing or self._waiting or self._offence is not None:
             return None
         if self._steady is not None:
             return self._steady.server
@@ -148,7 +167,7 @@ class Session:
 
     def client_data(self, data: bytes) -> None:
         """Bytes from the client; to be called only while `wants_client`."""
-        if self._closing or self._leaving:
+        if self._closing or self._leaving or self._offence is not None:
             return
         if self._steady is not None:
             self._steady.unfold()
@@ -189,6 +208,8 @@ class Session:
         parts = (self._authentication, self._transparent, self._conversation)
         if any(part is not None and part.fatal_relayed for part in parts):
             self._closing = True
+        elif self._offence is not None:
+            self._end(self._offence.sqlstate, self._offence.message)
         else:
             self._end("08006", "the server closed the connection unexpectedly")
 
@@ -196,6 +217,9 @@ class Session:
 
     def _run_client(self) -> None:
         """Take what the client has sent, until it has to be held."""
+        if self._offence is not None:
+            self._pass_offence(self._offence)
+            return
         try:
             while not self.closing and not self._leaving and not self._is_waiting():
                 item = self._held if self._held is not None else self._client.next()
@@ -205,7 +229,28 @@ class Session:
                 if self._held is not None:
                     return
         except ProtocolViolation as violation:
-            self._end(violation.sqlstate, violation.message)
+            self._held, self._offence = None, violation
+            self._pass_offence(violation)
+
+    def _pass_offence(self, offence: ProtocolViolation) -> None:
+        """The client's violation takes its place behind what is still to be answered. A server that reads rows would
+        take it for one of them: it has answered all else."""
+        transparent, c, frontend = self._transparent, self._conversation, self._frontend
+        if self._offence_sent:
+            return
+        if transparent is not None:
+            asked = not transparent.copying and (transparent.is_open or not transparent.settled)
+        elif c is not None and frontend is not None:
+            if c.copy is Copy.PENDING or frontend.busy:
+                return
+            asked = bool(c.replies) and c.copy is Copy.NONE
+        else:
+            asked = False
+        if not asked:
+            self._end(offence.sqlstate, offence.message)
+            return
+        self._offence_sent = True
+        (self._to_server if c is None else c.to_server).append(_UNKNOWN)
 
     def _is_waiting(self) -> bool:
         """A policy has come for a database that had none: it holds from the next batch on, and a batch that was sent
@@ -242,7 +287,9 @@ class Session:
         return handled
 
     def _server_item(self, item: Item) -> None:
-        if not self._authentication.ready:
+        if self._offence is not None and self._offence_sent and _is_violation(item):
+            self._end(self._offence.sqlstate, self._offence.message)
+        elif not self._authentication.ready:
             self._to_client.append(self._authentication.server(item))
             self._begin()
         elif self._transparent is not None:
@@ -286,7 +333,7 @@ class Session:
             (self._conversation.to_client if self._conversation else self._to_client).append(
                 fatal(sqlstate, message, encoding)
             )
-        if not self._client.in_message:
+        if not self._client.in_message and not self._offence_sent:
             (self._conversation.to_server if self._conversation else self._to_server).append(messages.TERMINATE)
         self._held = None
         self._closing = True

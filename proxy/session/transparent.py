@@ -56,6 +56,11 @@ class Transparent:
         return not self._outstanding and not self._copying
 
     @property
+    def copying(self) -> bool:
+        """The server reads or sends what is copied in or both ways."""
+        return self._copying
+
+    @property
     def idle(self) -> bool:
         return self.settled and not self.is_open and self.status == b"I"
 

@@ -9,12 +9,13 @@ in the same form: they change with the server's version only, so their text is k
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from proxy.config import DatabasePolicy, SealedColumn
+from proxy.errors import ProtocolViolation
 from proxy.pgtypes import SqlType, type_of_oid
 from proxy.sql.conversions import TYPE_NAMES
 
@@ -191,10 +192,53 @@ class Attribute:
         return type_of_oid(self.base_oid, self.base_typmod)
 
 
+_T = TypeVar("_T")
+_RELATION_CELLS: Final = (int, str, str, str)
+_ATTRIBUTE_CELLS: Final = (str, int, int, int, int, int, bool, bool, str, str, str)
+
+
+def _types(row: object, count: int) -> tuple[type, ...]:
+    """Of the first cells. Raises TypeError where it is no row."""
+    if not isinstance(row, list):
+        raise TypeError
+    return tuple(map(type, row[:count]))
+
+
+def _whole(cells: Iterable[Any] | None) -> tuple[int, ...]:
+    """Raises TypeError where one is not an integer."""
+    found = tuple(cells or ())
+    if not all(isinstance(cell, int) for cell in found):
+        raise TypeError
+    return found
+
+
+def _names(cells: Iterable[Any] | None) -> tuple[str, ...]:
+    """Raises TypeError where one is not a name."""
+    found = tuple(cells or ())
+    if not all(isinstance(cell, str) for cell in found):
+        raise TypeError
+    return found
+
+
+def read_answer(text: str | bytes, make: Callable[[Any], _T]) -> _T:
+    """What a query of our own gave, in JSON. Raises ProtocolViolation where its form is not the one asked for."""
+    try:
+        return make(json.loads(text))
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        raise unexpected_answer() from None
+
+
+def unexpected_answer() -> ProtocolViolation:
+    """To a query of our own."""
+    return ProtocolViolation("unexpected answer to a catalog query")
+
+
 class Relation:
-    """One row of pg_class with its live attributes, decoded when first asked for."""
+    """One row of pg_class with its live attributes, decoded when first asked for. Raises TypeError or LookupError."""
 
     def __init__(self, row: list[Any]) -> None:
+        if _types(row, len(_RELATION_CELLS)) != _RELATION_CELLS or not isinstance(row[5], str | None):
+            raise TypeError
         self.oid: int = row[0]
         self.schema: str = row[1]
         self.name: str = row[2]
@@ -203,14 +247,14 @@ class Relation:
         self.is_temporary: bool = row[4] == "t"
         self.definition: str | None = row[5]
         """pg_get_viewdef() of a view outside the system schemas."""
-        self.parents: tuple[int, ...] = tuple(row[6] or ())
+        self.parents: tuple[int, ...] = _whole(row[6])
         """OIDs of the tables it inherits from or is a partition of."""
         self._row = row[7] or ()
-        self.partition_key: tuple[int, ...] = tuple(row[8] or ()) if len(row) > 8 else ()
+        self.partition_key: tuple[int, ...] = _whole(row[8]) if len(row) > 8 else ()
         """Attribute numbers by which a partitioned table is divided; 0 stands for an expression."""
-        self.primary_key: tuple[int, ...] = tuple(row[9] or ()) if len(row) > 9 else ()
+        self.primary_key: tuple[int, ...] = _whole(row[9]) if len(row) > 9 else ()
         """Attribute numbers of the primary key."""
-        self.depends: tuple[int, ...] | None = None if len(row) <= 10 else tuple(row[10] or ())
+        self.depends: tuple[int, ...] | None = None if len(row) <= 10 else _whole(row[10])
         """OIDs of the relations that a view's definition names, those of the system excepted: pg_get_viewdef() leaves
         out the schemas that its reader's search_path finds, so the names alone do not tell. None: not known."""
         self.filenode: int | None = None if len(row) <= 11 else row[11]
@@ -221,6 +265,12 @@ class Relation:
 
     @cached_property
     def attributes(self) -> tuple[Attribute, ...]:
+        """Raises ProtocolViolation."""
+        try:
+            if any(_types(cells, len(cells)) != _ATTRIBUTE_CELLS for cells in self._row):
+                raise unexpected_answer()
+        except TypeError:
+            raise unexpected_answer() from None
         return tuple(Attribute(*cells) for cells in self._row)
 
     @cached_property
@@ -240,17 +290,17 @@ class Catalog:
     """All relations of one database that one session can name, temporary ones of that session included."""
 
     def __init__(self, document: Mapping[str, Any], system: Mapping[int, Relation]) -> None:
-        self.version: int = document["version"]
+        (self.version,) = _whole((document["version"],))
         """server_version_num, such as 180001."""
         self.sealed_oid: int | None = document["sealed"]
         """OID of the domain sealwire.sealed; None: `sealwire init` has not run in this database."""
         self.sealed_array_oid: int | None = document.get("sealed_array")
         """OID of sealwire.sealed[], which array_agg() of a sealed column returns."""
-        self.schemas: frozenset[str] = frozenset(document["schemas"] or ())
-        self.shadowing: frozenset[str] = frozenset(document.get("shadowing") or ())
+        self.schemas: frozenset[str] = frozenset(_names(document["schemas"]))
+        self.shadowing: frozenset[str] = frozenset(_names(document.get("shadowing")))
         """Schemas with operators, functions or types of names that pg_catalog has: before it on a search_path, they
         change what a statement means."""
-        self.volatile: frozenset[str] = frozenset(document.get("volatile") or ())
+        self.volatile: frozenset[str] = frozenset(_names(document.get("volatile")))
         """Names of functions that may change settings and temporary tables."""
         self.by_oid: Mapping[int, Relation] = {**system, **_relations(document)}
         self.by_name: Mapping[tuple[str, str], Relation] = {(r.schema, r.name): r for r in self.by_oid.values()}
@@ -332,37 +382,41 @@ class Catalog:
 
 
 def load_system(text: str) -> Mapping[int, Relation]:
-    """SYSTEM_QUERY's only value -> relations by OID, to be kept as long as the server's version stays."""
-    return _relations(json.loads(text))
+    """SYSTEM_QUERY's only value -> relations by OID, to be kept as long as the server's version stays. Raises
+    ProtocolViolation, as all of these do, where the value has another form."""
+    return read_answer(text, _relations)
 
 
 def load_catalog(text: str, system: Mapping[int, Relation]) -> Catalog:
     """CATALOG_QUERY's only value -> Catalog."""
-    return Catalog(json.loads(text), system)
+    return read_answer(text, lambda document: Catalog(document, system))
 
 
 def _relations(document: Mapping[str, Any]) -> dict[int, Relation]:
-    return {row[0]: Relation(row) for row in document["relations"] or ()}
+    return {relation.oid: relation for relation in map(Relation, document["relations"] or ())}
 
 
 def load_statements(text: str) -> Mapping[str, str]:
     """STATEMENTS_QUERY's only value -> name -> SHA-256 of the statement."""
-    found: Mapping[str, str] = json.loads(text)
-    return found
+    return read_answer(text, dict)
 
 
 def load_session(text: str) -> SessionFacts:
     """SESSION_QUERY's only value -> SessionFacts."""
-    facts = json.loads(text)
-    path = SearchPath(tuple(facts["schemas"] or ()), facts["creation"], facts["temp"])
+    return read_answer(text, _session)
+
+
+def _session(facts: Mapping[str, Any]) -> SessionFacts:
+    schemas, creation, temp = _names(facts["schemas"]), _optional_name(facts["creation"]), _optional_name(facts["temp"])
     temporary = frozenset((oid, name) for oid, name in facts["temporary"] or ()) if "temporary" in facts else None
-    return SessionFacts(
-        facts["database"],
-        facts["user"],
-        path,
-        facts["bytea_output"],
-        facts["extra_float_digits"],
-        facts["pid"],
-        facts["reported"],
-        temporary,
+    reported = dict(facts["reported"])
+    database, user, bytea_output, *_ = _names(
+        (facts["database"], facts["user"], facts["bytea_output"], *reported, *reported.values())
     )
+    digits, pid = _whole((facts["extra_float_digits"], facts["pid"]))
+    path = SearchPath(schemas, creation, temp)
+    return SessionFacts(database, user, path, bytea_output, digits, pid, reported, temporary)
+
+
+def _optional_name(cell: Any) -> str | None:
+    return None if cell is None else _names((cell,))[0]

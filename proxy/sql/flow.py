@@ -220,6 +220,8 @@ class Open:
     """Casts around a shared column or a combination, innermost first; they follow those of its leaves."""
     wraps: tuple[Slot, ...] = ()
     """Places of those casts: they leave the tree once the value is sealed."""
+    inner: tuple[Slot, ...] = ()
+    """Places of casts around a combination inside the query whose column it is; its leaves have them too."""
     spread: Slot | None = None
     """Place of the array, with casts around it, whose elements unnest() has made these rows of."""
 
@@ -255,6 +257,10 @@ def fixed(flow: Flow) -> Flow:
     """The flow of a column once its query is closed: what is still of unknown type becomes text, as PostgreSQL does
     for subqueries, CTEs and VALUES (resolveTargetListUnknowns)."""
     if isinstance(flow, Open) and not flow.is_shared:
+        if flow.casts and flow.spread is None:
+            for leaf in flow.leaves:
+                leaf.casts += flow.casts
+            flow = replace(flow, casts=(), wraps=(), inner=flow.wraps)
         resolve_unknown(flow, TEXT)
         return replace(flow, type=flow.type or TEXT, is_shared=True, is_direct=False)
     return flow

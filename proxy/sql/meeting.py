@@ -435,7 +435,7 @@ def seal(
 
 def _unwrap(ctx: Context, flow: Open) -> None:
     """Removes the casts around a reference to a column that has become sealed."""
-    for slot in reversed(flow.wraps):
+    for slot in reversed(flow.inner + flow.wraps):
         ctx.replace(slot, slot.get().arg)
 
 

@@ -210,6 +210,15 @@ def unknown_columns(position: int | None) -> Refused:
     )
 
 
+def natural_shadows(position: int | None) -> Refused:
+    """NATURAL JOIN of a table with itself while one of its columns is being sealed: it would join on the shadow too."""
+    return Refused(
+        "NATURAL JOIN of a table with itself cannot run while one of its columns is being sealed, unsealed or resealed",
+        hint="name the columns with USING, or wait until the command is done",
+        position=position,
+    )
+
+
 def opaque_name(name: str, column: SealedColumn, position: int | None) -> Refused:
     """An unqualified name could be a column of a function, or of an outer table."""
     return Refused(

@@ -125,6 +125,20 @@ def constants(node: Any) -> list[ast.A_Const]:
     return found
 
 
+def has_natural(node: Any) -> bool:
+    """Whether a NATURAL JOIN is in the tree."""
+    pending: list[Any] = [node]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, (tuple, list)):
+            pending.extend(item)
+        elif isinstance(item, ast.Node):
+            if isinstance(item, ast.JoinExpr) and item.isNatural:
+                return True
+            pending.extend(getattr(item, slot) for slot in children_of(item))
+    return False
+
+
 def place_of(node: Any) -> int | None:
     """The first location in a tree (a constant has none of its own); None: there is none."""
     found: int | None = None

@@ -32,6 +32,8 @@ _BACKSLASHED: Final = re.compile(rb"\\(?:x([0-9a-fA-F]{1,2})|([0-7]{1,3})|(.)|$)
 _LETTERS: Final = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 _CONTROL: Final = {raw: b"\\" + letter for letter, raw in _LETTERS.items()}
 _TRAILER: Final = -1
+_GLANCE: Final = 64 * 1024
+"""Bytes of which all are looked at again when more have come."""
 
 
 def _bad_format(message: str, hint: str | None = None) -> InvalidValue:
@@ -176,6 +178,13 @@ class CopyReader:
         known = self._started and not self.done and not self._scanned and not self._in_quote
         known = known and len(self._buffer) <= self._max_row
         return self._buffer if known and (self._options.format == "binary" or self._eol == b"\n") else None
+
+    @property
+    def lacks_end(self) -> bool:
+        """Where `between_rows` is something: a look shows that no row is complete, and nothing is wrong with it yet."""
+        held = self._buffer
+        is_short = len(held) <= min(_GLANCE, self._max_row) and self._options.format != "binary"
+        return is_short and b"\n" not in held and b"\r" not in held
 
     def push(self, data: bytes) -> None:
         """Hold `data` without looking at it: for `between_rows`, `skip` and `feed`."""

@@ -8,6 +8,8 @@ whole, up to a bound, because somebody has to look into them.
     Run(bytes)          bytes to forward as they are: whole messages that pass, or a part of one
     Frame(type, raw)    one whole message, header included
     Batch(type, raw)    one or more whole messages of a type that is *gathered*, which somebody looks into together
+    Stream(type, raw)   bytes of bodies, without headers, of messages of a type that is *streamed*: where one ends means
+                        nothing
     Head(type, ...)     the beginning of a large message of a type in `heads`: pass_frame() lets it through, else it is
                         collected
     Oversized(type)     a message above the bound that would have to be collected; its bytes are skipped
@@ -18,7 +20,7 @@ Feeding byte by byte gives the same bytes in the same order as feeding all at on
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -101,6 +103,12 @@ class Batch(Frame):
     __slots__ = ()
 
 
+class Stream(Frame):
+    """The next bytes of the bodies of one or more messages of one type; headers are left out."""
+
+    __slots__ = ()
+
+
 class Head(NamedTuple):
     """The first bytes of a large message; `size` counts the whole of it with its header."""
 
@@ -117,6 +125,9 @@ class Oversized(NamedTuple):
 
 
 Item = Run | Frame | Head | Oversized
+
+MessageRun = Callable[[bytes, int, int, int, int], int]
+"""data, offset, type, least and greatest length word -> where the whole messages end that begin there"""
 
 _LENGTH: Final = struct.Struct("!i")
 
@@ -142,6 +153,10 @@ class Splitter:
         self._max = max_message
         self._passing = bytearray(256)
         self._gathered = -1
+        self._run: MessageRun | None = None
+        self._streamed = -1
+        self._stream_kind = -1
+        self._stream_rest = 0  # bytes of a body still to come of a message of this kind, which is streamed
         self._buffer = b""
         self._at = 0
         self._rest = 0  # bytes still to come of a message that passes or is skipped
@@ -156,9 +171,14 @@ class Splitter:
         for kind in types.encode():
             self._passing[kind] = passing
 
-    def gather(self, kind: int | None) -> None:
+    def gather(self, kind: int | None, run: MessageRun) -> None:
         """Messages of this type come out as a Batch of those that are there; None: of no type."""
-        self._gathered = -1 if kind is None else kind
+        self._gathered, self._run = -1 if kind is None else kind, run
+
+    def stream(self, kind: int | None) -> None:
+        """Messages of this type come out as Stream, in part too; None: of no type, but for the rest of one that has
+        come out in part."""
+        self._streamed = -1 if kind is None else kind
 
     def pass_frame(self) -> None:
         """Forward the message whose Head was shown last."""
@@ -167,7 +187,8 @@ class Splitter:
     @property
     def at_boundary(self) -> bool:
         """True when no byte is held and no message is half-way through."""
-        return self._at == len(self._buffer) and not self._rest and not self._missing and not self._collected
+        held = self._rest or self._stream_rest or self._missing or self._collected
+        return self._at == len(self._buffer) and not held
 
     @property
     def in_message(self) -> bool:
@@ -195,6 +216,10 @@ class Splitter:
             return run
         start = at = self._at
         buffer, end = self._buffer, len(self._buffer)
+        if at < end and (self._stream_rest or buffer[at] == self._streamed):
+            stream = self._take_stream()
+            if stream is not None:
+                return stream
         while end - at >= HEADER:
             kind = buffer[at]
             if not self._passing[kind] and not self._pass_next:
@@ -218,18 +243,37 @@ class Splitter:
 
     def _take_batch(self) -> Batch | None:
         """The whole messages of the gathered type that come next; None: there is none that could be collected."""
-        buffer, start, end, kind = self._buffer, self._at, len(self._buffer), self._gathered
-        low, high = self._lengths[kind] or (0, -1)
-        at = start
-        while end - at >= HEADER and buffer[at] == kind:
-            (length,) = _LENGTH.unpack_from(buffer, at + 1)
-            if not low <= length <= high or length >= self._max or 1 + length > end - at:
+        bounds, run = self._lengths[self._gathered], self._run
+        if bounds is None or run is None:
+            return None
+        start = self._at
+        end = run(self._buffer, start, self._gathered, bounds[0], min(bounds[1], self._max - 1))
+        if end == start:
+            return None
+        self._at = end
+        return Batch(self._gathered, self._buffer[start:end])
+
+    def _take_stream(self) -> Stream | None:
+        """What there is of the bodies of the streamed type; None: not a header of one, or not a valid one."""
+        buffer, at, end = self._buffer, self._at, len(self._buffer)
+        pieces: list[bytes] = []
+        while True:
+            if self._stream_rest:
+                pieces.append(buffer[at : at + self._stream_rest])
+                at += len(pieces[-1])
+                self._stream_rest -= len(pieces[-1])
+            if self._stream_rest or end - at < HEADER or buffer[at] != self._streamed:
                 break
-            at += 1 + length
-        if at == start:
+            bounds = self._lengths[self._streamed]
+            (length,) = _LENGTH.unpack_from(buffer, at + 1)
+            if bounds is None or not bounds[0] <= length <= bounds[1]:
+                break
+            at += HEADER
+            self._stream_kind, self._stream_rest = self._streamed, length - 4
+        if at == self._at:
             return None
         self._at = at
-        return Batch(kind, buffer[start:at])
+        return Stream(self._stream_kind, pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
     def _take_rest(self) -> Run | None:
         """The next piece of the message in progress; None when it is skipped or nothing is there."""

@@ -34,11 +34,14 @@ from tests.fuzz.source import Source, pieces
 PASSING = ("", "D", "Dd", "PBDECHd", "123nsIcTtDCAdHV")
 
 
-def _framed(to_server: bool, passing: str, bound: int, pass_heads: bool, chunks: list[bytes]) -> tuple[bytes, str]:
+def _framed(
+    to_server: bool, passing: str, bound: int, pass_heads: bool, streamed: int | None, chunks: list[bytes]
+) -> tuple[bytes, str]:
     """What comes out, whatever it is cut into, and the violation that ends it."""
     lengths = CLIENT_LENGTHS if to_server else SERVER_LENGTHS
     splitter = Splitter(lengths, side="peer", heads="QFB", max_message=bound)
     splitter.set_passing(passing, passing=True)
+    splitter.stream(streamed)
     out = bytearray()
     try:
         for chunk in chunks:
@@ -60,9 +63,10 @@ def framing(data: bytes) -> None:
     source = Source(data)
     to_server, passing, bound = source.pick((True, False)), source.pick(PASSING), source.pick((1 << 20, 100, 16))
     pass_heads, sizes = source.pick((True, False)), [source.byte(), source.byte()]
+    streamed = None if "d" in passing else source.pick((None, ord("d")))
     stream = source.rest()
-    whole = _framed(to_server, passing, bound, pass_heads, [stream])
-    cut = _framed(to_server, passing, bound, pass_heads, pieces(stream, sizes))
+    whole = _framed(to_server, passing, bound, pass_heads, streamed, [stream])
+    cut = _framed(to_server, passing, bound, pass_heads, streamed, pieces(stream, sizes))
     assert whole == cut
     splitter = Splitter(SERVER_LENGTHS, side="peer")
     headers = kernel.Headers(lengths_of(SERVER_LENGTHS, "2TnDCZ"), 1 << 20)

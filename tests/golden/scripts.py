@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from proxy.wire import messages
+from proxy.wire.messages import message
 from tests.golden.conversation import FLUSH, SYNC, Script, Step, copy_data, function_call, query
 from tests.session.playbook import bind, close, describe, execute, parse
 
@@ -133,6 +134,13 @@ def _copy_in() -> Script:
         Step(query("COPY things (id, name) FROM STDIN (FORMAT binary)"), until="G"),
         Step(copy_data(b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"\xff\xff") + messages.COPY_DONE),
         Step(query("COPY things FROM '/nonexistent'")),
+        # Behind questions that are not answered yet.
+        Step(query("BEGIN") + query(_COPY) + rows + messages.COPY_DONE + query("ROLLBACK"), times=3),
+        begin,
+        Step(parse("SELECT 1") + bind() + execute() + extended + rows + messages.COPY_DONE + SYNC),
+        undo,
+        Step(parse("SELECT 1/0") + bind() + execute() + SYNC + query(_COPY) + messages.build_copy_fail(b""), times=2),
+        Step(query("SELECT 1/0") + extended + messages.build_copy_fail(b"") + SYNC, times=2),
     ]
 
 
@@ -209,8 +217,17 @@ def _schema() -> Script:
         Step(bind(b"1", statement="s") + execute() + SYNC),  # 42P01
         Step(query("PREPARE p(int) AS SELECT id FROM things WHERE id = $1; EXECUTE p(3); EXECUTE p(1, 2)")),
         Step(query("DEALLOCATE p; EXECUTE p(1)")),
+        Step(query("BEGIN; DECLARE c CURSOR FOR SELECT 1 / (id - 2) FROM things ORDER BY id; FETCH 1 c; FETCH 2 c")),
+        Step(query("ROLLBACK")),
+        Step(query("SET search_path = public; EXPLAIN SELECT 1 / 0")),
+        Step(query("SET search_path = public; SELECT 1 / 0")),
+        Step(query("SET search_path = public; SELECT 1 / (id - 2) FROM things ORDER BY id")),
         Step(query("EXPLAIN (COSTS off) SELECT * FROM things")),
     ]
+
+
+_UNKNOWN: Final = b"\xff\0\0\0\x04"
+_BATCH: Final = parse("SELECT 1") + bind() + describe("P") + execute()
 
 
 def _endings() -> Mapping[str, Script]:
@@ -219,7 +236,21 @@ def _endings() -> Mapping[str, Script]:
     return {
         "terminate": [Step(query("SELECT 1")), Step(messages.TERMINATE, until="?")],
         "terminate in a pipeline": [Step(query("SELECT 1") + query("SELECT 2") + messages.TERMINATE, until="?")],
-        "an unknown type": [Step(query("SELECT 1")), Step(b"\xff\0\0\0\x04", until="?")],
+        "an unknown type": [Step(query("SELECT 1")), Step(_UNKNOWN, until="?")],
+        "an unknown type behind a query": [Step(query("SELECT 1; SELECT 2") + _UNKNOWN, until="?")],
+        "an unknown type behind a batch": [
+            Step(_BATCH + SYNC + _BATCH + SYNC + _UNKNOWN + query("SELECT 3"), until="?")
+        ],
+        "an unknown type in a batch": [Step(_BATCH + _BATCH + _UNKNOWN, until="?")],
+        "an unknown type in a failed batch": [Step(_BATCH + parse("SELEC") + _BATCH + _UNKNOWN, until="?")],
+        "an unknown type behind a script": [
+            Step(
+                query("CREATE TEMP TABLE t (a int); INSERT INTO t VALUES (1); SELECT a + 1 FROM t") + _UNKNOWN,
+                until="?",
+            )
+        ],
+        "an unknown type behind many rows": [Step(query("SELECT generate_series(1, 20000)") + _UNKNOWN, until="?")],
+        "a password out of place": [Step(_BATCH + SYNC + message(b"p", b"x\0"), until="?")],
         "killed": [Step(query("SELECT pg_terminate_backend(pg_backend_pid())"), until="?")],
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import struct
 from types import ModuleType
@@ -308,3 +309,48 @@ def test_rows_of_copy_are_opened_alike(
             errors = [one for one in answers if not isinstance(one, bytes)]
             found.append((b"".join(one for one in answers if isinstance(one, bytes)), errors))
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 511, 512, 513, 1024, 5000, 100_000])
+def test_values_of_any_length_are_sealed_alike(native: ModuleType, size: int) -> None:
+    plain, header = random.Random(size).randbytes(size), b"\xe1\x01\0\0\0\7"
+    for associated in (b"", b"a", bytes(16), b"associated data of more than one block"):
+        nonce = random.Random(len(associated)).randbytes(12)
+        ours, theirs = (one.RandomKey(one.Gcm(bytes(range(32))), header, associated) for one in (native, reference))
+        sealed = ours.seal(plain, nonce)
+        assert sealed == theirs.seal(plain, nonce)
+        assert ours.open(sealed) == plain == theirs.open(sealed)
+        with pytest.raises(CannotOpen, match="altered"):
+            ours.open(sealed[:-1] + bytes((sealed[-1] ^ 1,)))
+        assert ours.open(sealed) == plain, "a failure leaves nothing behind"
+
+
+@given(st.lists(st.sampled_from([b"", b"x", b"y" * 300]), max_size=5), st.integers(0, 9), st.integers(0, 2**32))
+def test_runs_of_messages_end_alike(native: ModuleType, bodies: list[bytes], at: int, seed: int) -> None:
+    data = mutated(b"".join(message(b"D", body) for body in bodies), seed)
+    for least, most in ((4, 1000), (6, 2**31 - 1), (4, 4)):
+        ended = native.message_run(data, at, 68, least, most)
+        assert ended == reference.message_run(data, at, 68, least, most)
+        assert ended == at or ended <= len(data)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+def test_a_forked_process_has_nonces_of_its_own(native: ModuleType) -> None:
+    key = native.RandomKey(native.Gcm(bytes(32)), b"\xe1\x01\0\0\0\7", b"")
+    cell = native.sealing(
+        key, None, form="text", is_text=True, limit=-1, count=lambda _: None, reference=lambda value: value
+    )
+    assert cell(b"") != cell(b"")
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(write, b"".join(cell(b"")[6:18] for _ in range(300)))
+        os._exit(0)
+    ours = {cell(b"")[6:18] for _ in range(300)}
+    os.waitpid(child, 0)
+    told = os.read(read, 1 << 16)
+    os.close(read)
+    os.close(write)
+    theirs = {told[at : at + 12] for at in range(0, len(told), 12)}
+    assert len(ours) == len(theirs) == 300
+    assert ours.isdisjoint(theirs)

@@ -163,6 +163,28 @@ def test_while_values_are_prepared_the_table_is_what_it_was(live: Live) -> None:
     assert seen == ["fill", "swap"]
 
 
+def test_a_natural_join_does_not_join_on_what_is_being_prepared(live: Live) -> None:
+    with live.stack.direct() as direct:
+        direct.execute("CREATE TABLE folk AS SELECT id, email, city AS town FROM people")
+    live.set_policy(
+        "public.people: {email: {type: text, search: equality, join: m, pending: true}}\n"
+        "public.folk: {email: {type: text, search: equality, join: m, pending: true}}"
+    )
+    live.reload()
+    seen = []
+
+    def report(progress: Progress) -> None:
+        if progress.phase in ("fill", "swap") and progress.phase not in seen:
+            seen.append(progress.phase)
+            with live.stack.connect() as application:
+                assert application.execute("SELECT count(*) FROM people NATURAL JOIN folk").fetchone() == (ROWS,)
+                with pytest.raises(psycopg.errors.FeatureNotSupported, match="NATURAL JOIN"):
+                    application.execute("SELECT count(*) FROM people a NATURAL JOIN people b")
+
+    live.do(Operation.SEAL, COLUMN, "public.folk.email", report=report)
+    assert seen == ["fill", "swap"]
+
+
 def test_a_transaction_that_has_named_the_table_keeps_the_swap_waiting(live: Live) -> None:
     with live.stack.connect(autocommit=False) as application:
         assert find(application, 7) == [(7,)]

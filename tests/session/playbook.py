@@ -17,6 +17,7 @@ from proxy.config import Policy, Scheme, SealedColumn
 from proxy.errors import CannotOpen
 from proxy.pgtypes import SqlType, parse_type
 from proxy.session import Session, Shared
+from proxy.session.guarding import NAME as GUARD
 from proxy.session.injection import NAME
 from proxy.sql.plan import (
     Effect,
@@ -34,6 +35,8 @@ from proxy.wire.frames import CLIENT_LENGTHS, SERVER_LENGTHS, Frame, Splitter
 from proxy.wire.messages import Bind, Column, Parse, Target, message
 
 TABLE = 16_385
+FILE = 16_390
+"""The table's filenode."""
 PID = 7
 """The server process, as BackendKeyData and the session's own query give it."""
 EMAIL = SealedColumn("*", "public", "customers", "email", parse_type("text"), Scheme.EQUALITY, "public.customers.email")
@@ -354,6 +357,32 @@ class Talk:
                 answers.append(row(value.encode()) + complete())
             else:
                 answers.append({b"P": PARSED, b"B": BOUND, b"C": CLOSED, b"S": ready(status), b"H": b""}[raw[:1]])
+        self.server(*answers)
+        return sent[:at]
+
+    def serve_guard(
+        self,
+        *,
+        columns_now: bytes = b"",
+        state: list[object] | None = None,
+        ledger: dict[str, list[object]] | None = None,
+        before: Iterable[bytes] = (),
+    ) -> list[bytes]:
+        """Answer the questions of a guard about the one table; as `serve_reads`. `columns_now`: its RowDescription,
+        `state`: what the transaction's snapshot shows; both as in CATALOG where left out."""
+        sent = self.at_server()
+        at = next(i for i, raw in enumerate(sent) if raw == close("S", GUARD.decode()))
+        described = columns_now or columns(("id", TABLE, 1, 23), ("email", TABLE, 2, 17), ("born", TABLE, 3, 17))
+        shown = state or [TABLE, FILE, FILE, {"id": 1, "email": 2, "born": 3}, ledger]
+        answers = list(before)
+        for raw in sent[at:]:
+            match raw[:1]:
+                case b"D":
+                    answers += [messages.build_parameter_description([]), described]
+                case b"E":
+                    answers += [row(json.dumps([shown]).encode()), complete()]
+                case kind:
+                    answers.append({b"P": PARSED, b"B": BOUND, b"C": CLOSED, b"H": b""}[kind])
         self.server(*answers)
         return sent[:at]
 

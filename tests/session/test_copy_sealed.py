@@ -258,3 +258,90 @@ def test_rows_the_server_cuts_anywhere_are_opened(size: int) -> None:
     received = talk.at_client()
     assert kinds(received).strip("d").replace("d", "") == "HcCZ"
     assert data(received) == TEXT_ROWS
+
+
+def test_a_message_of_any_size_is_sealed_as_it_comes_in() -> None:
+    talk = talk_of()
+    talk.client(query(FROM))
+    talk.server(COPY_IN)
+    talk.at_server()
+    rows = 100_000
+    large, sent = message(b"d", b"7\tann\\tx\t2000-01-02\n" * rows), b""
+    for at in range(0, len(large), 16_384):
+        talk.client(large[at : at + 16_384])
+        piece = data(talk.at_server())
+        assert piece, "nothing is collected"
+        sent += piece
+    talk.client(messages.COPY_DONE)
+    assert talk.at_server() == [messages.COPY_DONE]
+    assert sent == b"7\t\\" + hexed(b"ann\tx") + b"\t\\\\x" + DAY.hex().encode() + b"\n" + sent[len(sent) // rows :]
+    assert sent.count(b"\n") == rows
+    assert b"ann" not in talk.sent
+
+
+def test_what_follows_a_fault_in_the_same_message_is_dropped() -> None:
+    talk = talk_of()
+    talk.client(query(FROM))
+    talk.server(COPY_IN)
+    talk.at_server()
+    wrong = message(b"d", b"7\tann\t2000-02-30\n" + b"8\tbob\t2000-01-01\n" * 100)
+    talk.client(wrong[:60])
+    assert kinds(talk.at_server()) == "f"
+    talk.client(wrong[60:100])
+    assert not talk.session.wants_client, "what the server says to that comes first"
+    talk.server(error("57014"), ready())
+    received = talk.at_client()
+    assert kinds(received) == "GEZ"
+    assert error_fields(received[1])["C"] == "22008"
+    talk.client(wrong[100:], messages.COPY_DONE)
+    assert talk.at_server() == []
+    assert talk.session.idle
+    talk.client(query(FROM))
+    assert kinds(talk.at_server()) == "Q"
+    assert b"ann" not in talk.sent
+    assert b"bob" not in talk.sent
+
+
+def test_a_copy_may_be_sent_behind_a_query_that_is_not_answered_yet() -> None:
+    talk = talk_of()
+    talk.client(query("SELECT 1"), query(FROM), message(b"d", TEXT_ROWS), messages.COPY_DONE, query("SELECT 2"))
+    talk.at_server()
+    talk.server(complete(), ready())
+    assert talk.at_server() == []  # the rows wait for the server to begin copying
+    talk.server(COPY_IN)
+    sent = talk.at_server()
+    assert kinds(sent) == "dc"
+    assert data(sent) == SEALED_TEXT
+    talk.server(complete("COPY 2"), ready())
+    assert talk.at_server() == [query("SELECT 2")]
+    assert kinds(talk.at_client()) == "CZGCZ"
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_copy_may_be_sent_behind_an_execute_that_is_not_answered_yet(fails: bool) -> None:
+    talk = talk_of()
+    first, copying = (parse("SELECT 1"), bind(), execute()), (parse(FROM, "c"), bind(statement="c"), execute())
+    talk.client(*first, *((SYNC,) if fails else ()), *copying)
+    talk.at_server()
+    talk.server(PARSED, BOUND, *((error("22012"), ready()) if fails else (complete(),)))
+    talk.client(message(b"d", TEXT_ROWS), messages.COPY_DONE, SYNC)
+    assert talk.at_server() == []
+    talk.server(PARSED, BOUND, COPY_IN)
+    sent = talk.at_server()
+    assert kinds(sent) == "dcH"
+    assert data(sent) == SEALED_TEXT
+    talk.server(complete("COPY 2"))
+    assert talk.at_server() == [SYNC]
+
+
+def test_a_copy_behind_a_query_that_fails_still_copies() -> None:
+    talk = talk_of()
+    talk.client(query("SELECT 1/0"), query(FROM))
+    talk.at_server()
+    talk.server(error("22012"))
+    talk.client(message(b"d", TEXT_ROWS), messages.COPY_DONE)
+    assert talk.at_server() == []
+    talk.server(ready(), COPY_IN)
+    assert data(talk.at_server()) == SEALED_TEXT
+    talk.server(complete("COPY 2"), ready())
+    assert kinds(talk.at_client()) == "EZGCZ"

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import struct
 import tracemalloc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
+from proxy.config import DeclaredFunction, Policy
+from proxy.session.refusals import POISON
 from proxy.sql.plan import CopyFormat, CopyPlan, Plan
 from proxy.wire import messages
 from proxy.wire.messages import message
 from tests.session.playbook import (
+    BORN,
     EMAIL,
     LITERAL,
     PARSED,
     POISONED,
     SEALED_COLUMNS,
     SYNC,
+    TABLE,
     Book,
     Talk,
     bind,
@@ -128,6 +134,78 @@ def test_rows_of_copy_that_could_be_stored_can_be_read() -> None:
     received = talk.at_client()
     assert kinds(received) == "HdcCZ"
     assert received[1] == message(b"d", value + b"\n")
+
+
+def test_any_other_message_beyond_the_limit_is_a_violation() -> None:
+    talk = Talk(max_message=1000).warm()
+    talk.client(messages.build_close(messages.Target(b"S", b"x" * 2000)))
+    assert error_fields(talk.at_client()[0])["C"] == "08P01"
+    assert talk.session.closing
+
+
+# -- large messages that are not collected -----------------------------------------------------------------------------
+
+LARGE = b"y" * 2 * LIMIT
+
+
+def function_call(oid: int) -> bytes:
+    return message(b"F", struct.pack(">iHHHi", oid, 1, 0, 1, len(LARGE)), LARGE, b"\0\0")
+
+
+def test_a_large_function_call_is_streamed() -> None:
+    talk = talk_of()
+    raw = function_call(952)
+    talk.client(raw[:LIMIT])
+    assert b"".join(talk.session.take_to_server()) == raw[:LIMIT]
+    talk.client(raw[LIMIT:], query("SELECT 1"))
+    assert b"".join(talk.session.take_to_server()) == raw[LIMIT:] + query("SELECT 1")
+    talk.server(message(b"V", b"\xff\xff\xff\xff"), ready())
+    assert kinds(talk.at_client()) == "VZ"
+
+
+def test_a_large_function_call_that_may_meet_a_declared_function_is_refused() -> None:
+    declared = DeclaredFunction("*", "public", "put", (("email", EMAIL.name),))
+    talk = Talk(policy=Policy((EMAIL, BORN), functions=(declared,)), max_message=LIMIT).warm()
+    talk.client(function_call(16_500))
+    assert talk.at_server() == [query(POISON)]
+    talk.server(POISONED, ready())
+    assert_limit(talk.at_client()[0])
+
+
+def test_a_large_bind_to_an_unknown_statement_fails_as_a_small_one() -> None:
+    talk = Talk(max_message=4 * LIMIT).warm()
+    talk.client(bind(LARGE, statement="never"), SYNC)
+    assert kinds(talk.at_server()) == "PS"
+    talk.server(POISONED, ready())
+    assert error_fields(talk.at_client()[0])["C"] == "26000"
+
+
+def test_a_large_bind_waits_until_its_statement_is_settled() -> None:
+    talk = talk_of()
+    raw = bind(LARGE, statement="plain")
+    talk.client(parse("INSERT INTO blobs VALUES ($1)", "plain"), SYNC, raw, SYNC)
+    assert kinds(talk.at_server()) == "PS"
+    talk.server(PARSED, ready())
+    assert b"".join(talk.session.take_to_server()) == raw + SYNC
+
+
+def test_a_large_bind_whose_table_is_unsettled_is_collected() -> None:
+    """What it names may be sealed at any moment, so the server is asked before a byte of it is sent."""
+    pending = Policy((replace(EMAIL, pending=True), BORN))
+    text = "UPDATE customers SET email = $1"
+    plan = Plan(pending=frozenset((TABLE,)))
+    talk = Talk(Book({text: plan}), pending, max_message=4 * LIMIT).warm()
+    talk.client(parse(text, "u"))
+    talk.serve_guard()
+    assert kinds(talk.at_server()) == "P"
+    talk.client(SYNC)
+    talk.server(PARSED, ready())
+    talk.at_server()
+    raw = bind(LARGE, statement="u")
+    talk.client(raw, execute(), SYNC)
+    assert LARGE not in talk.sent
+    talk.serve_guard()
+    assert talk.at_server() == [raw, execute(), SYNC]
 
 
 # -- memory ----------------------------------------------------------------------------------------------------------

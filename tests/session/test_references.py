@@ -13,6 +13,7 @@ from proxy.sql.plan import (
     CopyFormat,
     CopyPlan,
     Cursor,
+    Effect,
     Execution,
     Literal,
     Opening,
@@ -59,6 +60,8 @@ from tests.session.playbook import (
 )
 
 OPENED = Plan(results=(Opening(EMAIL, EMAIL.type, (TABLE, 2)),))
+OUTER = "EXECUTE e"
+CLOSE_ALL = "CLOSE ALL"
 DECLARE, HELD, FETCH, CLOSE = "DECLARE c", "DECLARE c WITH HOLD", "FETCH c", "CLOSE c"
 PREPARE, EXECUTE = "PREPARE p", "EXECUTE p('ann@example.com')"
 EXECUTION = Execution("p", (Argument("'ann@example.com'", Literal("ann@example.com")),), "EXECUTE p(", ")")
@@ -67,8 +70,10 @@ BOOK = {
     HELD: Plan(declares=Cursor("c", OPENED, is_held=True)),
     FETCH: Plan(fetches="c", tag="FETCH"),
     CLOSE: Plan(closes="c"),
+    CLOSE_ALL: Plan(effects=Effect.CLOSE_ALL),
     PREPARE: Plan(prepares=Preparation("p", (), Plan(params=(ServerParam(0, compare()),), results=OPENED.results))),
     EXECUTE: Plan(executes=EXECUTION, tag="EXECUTE"),
+    OUTER: Plan(executes=Execution("e"), tag="EXECUTE"),
 }
 EMAIL_ONLY = columns(("email", TABLE, 2, 17))
 ROW = row(hexed(b"ann@example.com"))
@@ -97,9 +102,10 @@ def test_fetch_opens_the_rows_of_its_cursor() -> None:
     assert messages.parse_data_row(received[1]) == [b"ann@example.com"]
 
 
-def test_a_cursor_that_was_closed_is_not_known() -> None:
+@pytest.mark.parametrize("text", [CLOSE, CLOSE_ALL])
+def test_a_cursor_that_was_closed_is_not_known(text: str) -> None:
     talk = talk_in_block(DECLARE)
-    talk.client(query(CLOSE))
+    talk.client(query(text))
     talk.server(complete("CLOSE CURSOR"), ready("T"))
     talk.at_server()
     talk.at_client()
@@ -268,6 +274,17 @@ def test_an_execute_that_was_parsed_waits_while_its_statement_is_being_closed() 
     assert kinds(talk.at_server()) == "BES"
 
 
+def test_an_execute_of_an_execute_waits_while_what_that_runs_is_being_closed() -> None:
+    talk = parsed_execute()
+    talk.client(close("S", "p"), SYNC, query(OUTER))
+    assert kinds(talk.at_server()) == "CS"
+    talk.server(CLOSED, ready())
+    assert talk.at_server() == [query(POISON)]
+    talk.at_client()
+    talk.server(POISONED, ready())
+    assert error_fields(talk.at_client()[0])["M"] == "cached plan must not change result type"
+
+
 def test_a_fetch_that_was_parsed_is_described_once_its_cursor_is_settled() -> None:
     talk = talk_in_block("SELECT 1")
     talk.client(parse(FETCH, "f"), SYNC)
@@ -399,6 +416,19 @@ def _answer(talk: Talk, session_facts: str, catalog: str) -> None:
                 answers.append({b"B": BOUND, b"C": CLOSED, b"S": ready(), b"H": b""}[kind])
     talk.server(*answers)
     talk.at_client()
+
+
+def test_a_portal_that_nobody_has_analysed_is_not_run() -> None:
+    talk = Talk(policy=Policy())
+    talk.client(query("BEGIN"), parse(SELECT), bind(b"x", portal="old"), SYNC)
+    talk.session.take_to_server()
+    talk.server(complete("BEGIN"), ready("T"), PARSED, BOUND, ready("T"))
+    talk.at_client()
+    talk.shared.replace_policy(POLICY)
+    talk.client(execute("old"), SYNC)
+    assert kinds(talk.at_server()) == "PS"
+    talk.server(POISONED, ready("E"))
+    assert error_fields(talk.at_client()[0])["M"] == "cached plan must not change result type"
 
 
 @pytest.mark.parametrize("text", ["EXECUTE old", "FETCH old"])

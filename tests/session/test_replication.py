@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from proxy.config import Policy
 from proxy.session import Session, Shared
+from proxy.session.refusals import POISON
 from proxy.session.replication import Replication, asked_for, is_command
 from proxy.sql.plan import CopyFormat, CopyPlan, Plan
 from proxy.wire import messages
@@ -18,11 +20,13 @@ from tests.session.playbook import (
     CATALOG,
     EMAIL,
     LITERAL,
+    POISONED,
     POLICY,
     SEALED_COLUMNS,
     STARTED,
     SYNC,
     SYSTEM,
+    TABLE,
     Book,
     Sealers,
     Talk,
@@ -54,9 +58,13 @@ class Walsender(Talk):
     """A session of a replication connection."""
 
     def __init__(
-        self, value: str = "database", max_message: int = 1 << 26, **plans: list[tuple[str, Plan | Exception]]
+        self,
+        value: str = "database",
+        max_message: int = 1 << 26,
+        policy: Policy = POLICY,
+        **plans: Plan | list[tuple[str, Plan | Exception]],
     ) -> None:
-        super().__init__(Book({TO: COPY_PLAN, **plans}))
+        super().__init__(Book({TO: COPY_PLAN, **plans}), policy)
         parameters = {"user": "app", "replication": value}
         self.session = Session(self.shared, database="shop", user="app", parameters=parameters, max_message=max_message)
         self.server(STARTED)
@@ -399,3 +407,18 @@ def test_results_are_checked_against_the_plan_as_ever() -> None:
     talk.at_server()
     talk.server(SEALED_COLUMNS, row(b"1", hexed(b"ann")), complete(), ready())
     assert kinds(talk.at_client()) == "EZ"
+
+
+def test_a_statement_on_a_table_that_may_change_at_any_moment_is_refused() -> None:
+    """What would be asked of the server about it cannot be asked here."""
+    policy = Policy((replace(EMAIL, pending=True),))
+    pending = Plan(pending=frozenset((TABLE,)), tag="SELECT")
+    talk = Walsender(policy=policy, find=pending)
+    talk.client(query("find"))
+    talk.read()
+    assert talk.at_server() == [query(POISON)]
+    talk.server(POISONED, ready())
+    refused = error_fields([raw for raw in talk.at_client() if raw[:1] == b"E"][-1])
+    assert refused["C"] == "0A000"
+    assert "pending, or waits to be resealed" in refused["M"]
+    assert refused["H"] == "use an ordinary connection"

@@ -118,6 +118,14 @@ def test_a_syntax_error_is_told_even_in_a_failed_transaction() -> None:
     assert error_fields(talk.at_client()[0])["C"] == "42601"
 
 
+def test_a_syntax_error_needs_no_catalog() -> None:
+    talk = Talk(Book({"SELEC": Refused("syntax error", sqlstate="42601", position=1)}))
+    talk.client(query("SELEC"))
+    assert text_at_server(talk) == POISON
+    talk.server(POISONED, ready())
+    assert error_fields(talk.at_client()[0])["C"] == "42601"
+
+
 def test_a_literal_that_its_column_cannot_take_is_refused() -> None:
     text = "INSERT INTO customers (born) VALUES ('never')"
     plan = Plan(template=("INSERT ... (", ")"), literals=(LiteralSlot("never", Sealing(BORN, Use.ASSIGN)),))
@@ -214,6 +222,25 @@ def test_an_error_ends_a_script() -> None:
     assert kinds(talk.serve_reads()) == ""
 
 
+REFUSALS = [REFUSED, Plan(template=("", ""), literals=(LiteralSlot("never", Sealing(BORN, Use.ASSIGN)),))]
+
+
+@pytest.mark.parametrize("plan", REFUSALS, ids=["statement", "literal"])
+def test_a_refused_statement_ends_a_script(plan: Plan | Refused) -> None:
+    texts = [text for text, _ in SCRIPT_BOOK[SCRIPT]]
+    plans = {texts[0]: Plan(effects=Effect.CATALOG), texts[1]: plan}
+    talk = Talk(Book({SCRIPT: list(plans.items()), **plans})).warm()
+    talk.client(query(SCRIPT))
+    talk.serve_reads(before=(PARSED, BOUND, NO_DATA, complete("CREATE TABLE")))
+    sent = talk.at_server()
+    assert kinds(sent) == "PS"
+    assert messages.parse_parse(sent[0]).query == POISON.encode()
+    talk.server(POISONED, ready())
+    created, refused, end = talk.at_client()
+    assert (created, end) == (complete("CREATE TABLE"), ready())
+    assert error_fields(refused)["C"] == ("0A000" if plan is REFUSED else "22007")
+
+
 # -- COPY that touches no sealed column --------------------------------------------------------------------------------
 
 COPY_IN = message(b"G", b"\0\0\x01\0\0")
@@ -285,3 +312,56 @@ def test_whether_a_script_is_skipped_is_known_before_it_begins() -> None:
     assert kinds(talk.at_server()) == "PH"
     talk.server(error("42703"))
     assert talk.at_server() == [SYNC]
+
+
+def test_a_script_that_waits_asks_once_to_be_answered() -> None:
+    talk = Talk(Book(SCRIPT_BOOK)).warm()
+    talk.client(parse("SELECT 1"), bind(), query(SCRIPT))
+    assert kinds(talk.at_server()) == "PBH"
+    talk.server(PARSED)
+    assert talk.at_server() == []
+    talk.server(BOUND)
+    assert kinds(talk.at_server())[:4] == "PBDE"
+
+
+# -- COPY in a string of several statements ----------------------------------------------------------------------------
+
+COPIES = "CREATE TABLE x (a int); COPY x FROM STDIN"
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_a_script_goes_on_when_its_copy_is_over(last: bool) -> None:
+    pieces = [("CREATE TABLE x (a int)", Plan(effects=Effect.CATALOG)), ("COPY x FROM STDIN", Plan(tag="COPY"))]
+    text = COPIES if last else f"{COPIES}; SELECT 1"
+    talk = Talk(Book({text: pieces if last else [*pieces, ("SELECT 1", Plan())], **dict(pieces)})).warm()
+    talk.client(query(text))
+    talk.serve_reads(before=(PARSED, BOUND, NO_DATA, complete("CREATE TABLE")))
+    assert kinds(talk.at_server()) == "PBDEH"
+    talk.server(PARSED, BOUND, NO_DATA)
+    assert talk.at_server() == []
+    talk.server(COPY_IN)
+    assert talk.at_server() == []
+    talk.client(message(b"d", b"1\n"), messages.COPY_DONE)
+    assert kinds(talk.at_server()) == "dcH"
+    talk.server(complete("COPY 1"))
+    if not last:
+        assert kinds(talk.at_server()) == "PBDES"
+        talk.server(PARSED, BOUND, NO_DATA, complete())
+    else:
+        assert talk.at_server() == [SYNC]
+    talk.server(ready())
+    assert kinds(talk.at_client()) == ("CGCZ" if last else "CGCCZ")
+
+
+def test_a_statement_whose_printed_text_the_client_encoding_cannot_hold_is_refused() -> None:
+    text = r"SELECT U&'\20AC' FROM customers WHERE email = 'ann'"
+    plan = Plan(template=("SELECT '€' FROM customers WHERE email = ", ""), literals=LITERAL_PLAN.literals[:1])
+    talk = Talk(Book({text: plan})).warm()
+    talk.server(message(b"S", b"client_encoding\0LATIN1\0"))
+    talk.at_client()
+    talk.client(query(text))
+    assert text_at_server(talk) == POISON
+    talk.server(POISONED, ready())
+    assert error_fields(talk.at_client()[0])["C"] == "22P05"
+    talk.client(query("SELECT 1"))
+    assert text_at_server(talk) == "SELECT 1"

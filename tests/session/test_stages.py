@@ -127,6 +127,18 @@ def test_a_malformed_notice_before_the_server_is_ready_ends_the_session() -> Non
     assert session.closing
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_only_what_belongs_to_a_login_is_taken_from_the_server_meanwhile(whole: bool) -> None:
+    for stray in (complete(), ready(), message(b"K", bytes(8)), authentication(0) * 2):
+        session = begin()
+        if whole:
+            assert shortly(session, "server", stray) is None
+        session.server_data(stray)
+        assert error_fields(split(b"".join(session.take_to_client()), to_server=False)[-1])["C"] == "08P01"
+        assert session.closing
+        assert shortly(session, "server", stray) is None
+
+
 def test_a_false_replication_parameter_asks_for_nothing() -> None:
     session = begin(POLICY, replication="off")
     session.server_data(STARTED)
@@ -141,7 +153,8 @@ def test_without_a_policy_every_byte_passes() -> None:
     sent = parse("SELEC nonsense", "x", 1, 2), bind(b"\0" * 100_000), execute(), SYNC, query("y" * 200_000)
     talk.client(*sent)
     assert b"".join(talk.session.take_to_server()) == b"".join(sent)
-    answers = error("42601", "\\xe1 stays"), ready(), row(b"z" * 200_000), complete(), ready()
+    notice = message(b"N", error("00000", "hello")[5:])
+    answers = error("42601", "\\xe1 stays"), notice, ready(), row(b"z" * 200_000), complete(), ready()
     talk.server(*answers)
     assert b"".join(talk.session.take_to_client()) == b"".join(answers)
     assert talk.session.idle
@@ -199,6 +212,18 @@ def test_a_piece_that_passes_takes_the_short_way_until_a_policy_comes() -> None:
     assert session.idle
     shared.replace_policy(POLICY)
     assert shortly(session, "client", query("SELECT 1")) is None
+
+
+def test_answers_that_are_not_seen_at_a_glance_are_split() -> None:
+    session = begin()
+    session.server_data(STARTED)
+    session.take_to_client()
+    assert shortly(session, "server", ready()) is None  # nothing was asked
+    assert shortly(session, "client", query("SELECT 1")) == query("SELECT 1")
+    for piece in (ready() + row(b"1"), ready("?"), ready() + ready()):
+        assert shortly(session, "server", piece) is None
+    assert shortly(session, "server", row(b"1") + ready("T")) == row(b"1") + ready("T")
+    assert not session.idle
 
 
 def test_without_a_policy_a_session_knows_when_it_is_idle() -> None:

@@ -16,7 +16,7 @@ from proxy.session.plans import Analysis, Plans
 from proxy.sql import analyse
 from proxy.sql.catalog import SearchPath
 from proxy.sql.literals import cut, joined
-from proxy.sql.plan import Failure, Statement
+from proxy.sql.plan import Failure, Plan, Statement
 from proxy.sql.shape import fixed_tokens
 from tests.sql.query_catalog import CATALOG, POLICY
 from tests.sql.shape_variants import KINDS, PATH, check
@@ -176,7 +176,26 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         for value in ("a", "b"):
             kept.plan(f"select email as c{number} from customers where email = '{value}'", (), PATH)
     assert kept.size <= 100_000
-    assert len(kept) < 60
+    assert len(kept._texts) + len(kept._families) < 60
+
+
+@pytest.mark.parametrize("reason", ["it cannot be looked into", "its plan depends on the literal"])
+def test_a_statement_without_a_shape_is_analysed_each_time_its_literals_differ(reason: str) -> None:
+    """The analysis is taken at its word: that a text has a plan does not mean that a shape can be drawn of it."""
+    text = "select email from customers where email = '{}'" if "plan" in reason else "selec email where email = '{}'"
+    calls: list[str] = []
+
+    def analysis(given: str, _types: tuple[int, ...], _path: SearchPath) -> Analysis:
+        calls.append(given)
+        known = len(given) == len(text) - 1  # a marked one is longer
+        return (Statement(0, len(given), Plan(tag=given)) if known else Failure(0, len(given), Refused("marked")),)
+
+    kept = Plans(analysis)
+    for value in "abcab":
+        (found,) = kept.plan(text.format(value), (), PATH)
+        assert found == Statement(0, len(text) - 1, Plan(tag=text.format(value)))
+    asked = [text.format(value) for value in "abc"]
+    assert [one for one in calls if one in asked] == asked
 
 
 def test_fixed_literals_that_vary_do_not_fill_the_memory() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.errors import ProtocolViolation
-from proxy.wire.frames import CLIENT_LENGTHS, SERVER_LENGTHS, Frame, Head, Item, Oversized, Run, Splitter
+from proxy.wire.frames import CLIENT_LENGTHS, SERVER_LENGTHS, Frame, Head, Item, Oversized, Run, Splitter, Stream
 from proxy.wire.messages import message
 
 
@@ -132,3 +132,51 @@ def test_a_client_may_send_a_gigabyte_but_not_more(kind: str) -> None:
     with pytest.raises(ProtocolViolation, match="invalid message length"):
         splitter.next()
     assert low < high < 1 << 30
+
+
+DATA, END = message(b"d", b"1\tada\n2\t"), message(b"c")
+
+
+def client() -> Splitter:
+    splitter = Splitter(CLIENT_LENGTHS, side="frontend", heads="QFB", max_message=1 << 20)
+    splitter.stream(ord("d"))
+    return splitter
+
+
+@given(st.lists(st.sampled_from([DATA, message(b"d"), message(b"d", b"y" * 300)]), max_size=6), st.integers(1, 40))
+def test_the_bodies_of_what_is_streamed_come_out_as_they_come_in(sent: list[bytes], step: int) -> None:
+    splitter, data, out = client(), b"".join(sent) + END, b""
+    for at in range(0, len(data), step):
+        splitter.feed(data[at : at + step])
+        for item in drain(splitter):
+            assert isinstance(item, Frame)
+            out += item.raw
+            assert isinstance(item, Stream) is (item.type == ord("d"))
+            assert item.type != ord("d") or len(item.raw) <= step, "no more than has come in"
+        assert not splitter.in_message, "something may be put in between"
+    assert out == b"".join(one[5:] for one in sent) + END
+    assert splitter.at_boundary
+
+
+def test_bodies_that_are_there_come_out_together() -> None:
+    splitter = client()
+    splitter.feed(DATA * 3 + END)
+    assert drain(splitter) == [Stream(0x64, DATA[5:] * 3), Frame(0x63, END)]
+
+
+def test_what_has_begun_as_a_stream_ends_as_one() -> None:
+    splitter = client()
+    splitter.feed(DATA + DATA[:9])
+    assert drain(splitter) == [Stream(0x64, DATA[5:] + DATA[5:9])]
+    assert not splitter.at_boundary
+    splitter.stream(None)
+    splitter.feed(DATA[9:] + DATA + END)
+    assert drain(splitter) == [Stream(0x64, DATA[9:]), Frame(0x64, DATA), Frame(0x63, END)]
+
+
+def test_the_lengths_of_what_is_streamed_are_checked() -> None:
+    splitter = client()
+    splitter.feed(DATA + b"d\0\0\0\3" + DATA)
+    assert splitter.next() == Stream(0x64, DATA[5:])
+    with pytest.raises(ProtocolViolation, match="invalid message length"):
+        splitter.next()

@@ -55,8 +55,8 @@ class Target:
 
     @property
     def shadow_name(self) -> str:
-        """Of the column that takes this one's place."""
-        return f"{SHADOW_PREFIX}{self.attnum}"
+        """Of the column that takes this one's place. No two tables have one in common, for NATURAL JOIN to find."""
+        return f"{SHADOW_PREFIX}{self.suffix}"
 
     @property
     def shadow(self) -> str:

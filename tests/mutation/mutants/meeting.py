@@ -264,7 +264,7 @@ MEETING: Final[tuple[Mutant, ...]] = (
     Mutant(
         "casts around a shared literal leave with it",
         _M,
-        "    for slot in reversed(flow.wraps):\n        ctx.replace(slot, slot.get().arg)",
+        "    for slot in reversed(flow.inner + flow.wraps):\n        ctx.replace(slot, slot.get().arg)",
         "    return",
         "edges/twice",
     ),
@@ -384,8 +384,8 @@ MEETING: Final[tuple[Mutant, ...]] = (
     Mutant(
         "a cast around combined values leaves the subquery with them",
         "sql/flow.py",
-        "        return replace(flow, type=flow.type or TEXT, is_shared=True, is_direct=False)",
-        "        return replace(flow, type=flow.type or TEXT, is_shared=True, is_direct=False, casts=(), wraps=())",
+        "            flow = replace(flow, casts=(), wraps=(), inner=flow.wraps)",
+        "            flow = replace(flow, casts=(), wraps=())",
         "arrays/combined",
     ),
     Mutant(

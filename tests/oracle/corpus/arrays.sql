@@ -22,7 +22,7 @@ MERGE INTO people p USING (SELECT * FROM unnest(ARRAY[1, 901], ARRAY['m1', 'm2']
 WITH v AS (SELECT * FROM unnest(ARRAY[901, 902], ARRAY['m1', 'm2']) AS t(id, e)) INSERT INTO people (id, email) SELECT id, e FROM v RETURNING *;
 --! same
 DELETE FROM people USING unnest(ARRAY['ann.okonkwo1@quvex.example']) x WHERE x = people.email RETURNING people.id;
---! same
+--! error 42804
 INSERT INTO kinds_none (id, t, i2, b, j, ta) SELECT 990, * FROM unnest(ARRAY['x'], ARRAY[3]::smallint[], ARRAY[true], ARRAY['{"a": 1}']::json[], ARRAY['{q}']) RETURNING t, i2, b, j;
 --# Joins with unnest
 --! same
@@ -61,7 +61,7 @@ SELECT c.id FROM customers c JOIN (SELECT unnest(ARRAY['newest','vip'])::varchar
 SELECT c.id FROM customers c JOIN (SELECT s::varchar(3) AS s FROM unnest(ARRAY['newest','vip']) s) v ON c.status = v.s ORDER BY 1;
 --! same
 SELECT unnest(ARRAY['a','b']) UNION SELECT email FROM people;
---! same
+--! error 0A000
 SELECT coalesce(unnest(ARRAY['a','b']), 'x');
 --! same
 SELECT * FROM unnest('{{a,b},{c,d}}'::text[]) x;
@@ -125,10 +125,22 @@ SELECT t.e FROM customers c, unnest(ARRAY[c.email, c.email]) t(e) WHERE c.id = 1
 --# Casts of combined values
 --! same
 SELECT c.id FROM (SELECT coalesce('ann.okonkwo1@quvex.example','b')::varchar(30) AS e) v JOIN customers c ON c.email = v.e;
---! refused read twice
+--! same
 SELECT c.id, v.e FROM (SELECT (CASE WHEN true THEN 'ann.okonkwo1@quvex.example' ELSE 'b' END)::varchar(10) AS e) v LEFT JOIN customers c ON c.email = v.e;
 --! same
 SELECT c.id FROM customers c WHERE email = coalesce(NULL, 'ann.okonkwo1@quvex.example')::varchar(5);
+--! same
+SELECT v.e, w.e FROM (SELECT coalesce('ann.okonkwo1', 'b')::varchar(30)::text AS e) v, LATERAL (SELECT v.e::varchar(3) AS e) w;
+--! same
+SELECT c.id, v.e FROM (SELECT (CASE WHEN false THEN NULL ELSE 'newest' END)::varchar(3) AS e) v JOIN customers c ON c.status = v.e AND c.status = v.e::text;
+--! same
+SELECT c.id, v.e::text FROM (SELECT (CASE WHEN false THEN NULL ELSE 'newest' END)::varchar(3) AS e) v JOIN customers c ON c.status = v.e;
+--! same
+INSERT INTO people (id, email) SELECT 901, v.e FROM (SELECT coalesce(NULL, 'abcdef')::varchar(3) AS e) v RETURNING email;
+--! same
+SELECT (SELECT coalesce(NULL, 'abcdef')::varchar(3)) FROM customers WHERE status = (SELECT coalesce(NULL, 'newest')::varchar(3));
+--! same
+INSERT INTO people (id, email) SELECT 901, coalesce(NULL, 'abcdef')::varchar(3) RETURNING email;
 --# Arrays as parameters
 --! same
 --$ int4[] {901,902}

@@ -1,0 +1,194 @@
+"""A client that breaks the protocol: it gets the answers to what it had asked before, then the error, then the end."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxy.config import Policy
+from proxy.sql.plan import Effect, Plan
+from proxy.wire import messages
+from proxy.wire.messages import message
+from tests.session.playbook import (
+    BOUND,
+    LITERAL,
+    NO_DATA,
+    PARSED,
+    PLAIN_PLAN,
+    POLICY,
+    SYNC,
+    Book,
+    Talk,
+    bind,
+    columns,
+    complete,
+    describe,
+    error,
+    error_fields,
+    execute,
+    hexed,
+    kinds,
+    parse,
+    query,
+    ready,
+    row,
+)
+
+UNKNOWN = b"\xff\0\0\0\x04"
+BATCH = (parse("SELECT 1"), bind(), execute())
+SERVERS_OWN = error("08P01", "invalid frontend message type 255", "FATAL")
+OFFENCES = {
+    "an unknown type": (UNKNOWN, "invalid frontend message type 255"),
+    "a wrong length": (b"S\0\0\0\x09", "invalid message length"),
+    "a password out of place": (message(b"p", b"x\0"), "invalid frontend message type 112"),
+    "a string without an end": (message(b"P", b"name\0SELECT"), "invalid string in message"),
+}
+
+
+@pytest.fixture(params=[POLICY, Policy(())], ids=["policy", "no policy"])
+def talk(request: pytest.FixtureRequest) -> Talk:
+    talk = Talk(policy=request.param)
+    return talk.warm() if request.param is POLICY else talk
+
+
+def at_server(talk: Talk) -> bytes:
+    return b"".join(talk.session.take_to_server())
+
+
+def assert_ended(talk: Talk, text: str, before: str) -> None:
+    *answers, last = talk.at_client()
+    assert kinds(answers) == before
+    fields = error_fields(last)
+    assert (fields["V"], fields["C"], fields["M"]) == ("FATAL", "08P01", text)
+    assert talk.session.closing
+    assert at_server(talk) == b""
+
+
+@pytest.mark.parametrize("offence", ["an unknown type", "a wrong length"])
+def test_what_was_asked_before_is_answered_first(talk: Talk, offence: str) -> None:
+    raw, text = OFFENCES[offence]
+    talk.client(query("SELECT 1"), *BATCH, SYNC, *BATCH, raw, query("SELECT 'never'"))
+    assert at_server(talk) == query("SELECT 1") + b"".join((*BATCH, SYNC, *BATCH)) + b"\xff"
+    assert not talk.session.wants_client
+    assert not talk.session.idle
+    talk.server(complete(), ready(), PARSED, BOUND, complete(), ready())
+    talk.server(PARSED, BOUND, complete(), SERVERS_OWN)
+    assert_ended(talk, text, "CZ12CZ12C")
+
+
+@pytest.mark.parametrize("offence", OFFENCES)
+def test_under_a_policy_a_body_that_cannot_be_read_is_an_offence_too(offence: str) -> None:
+    raw, text = OFFENCES[offence]
+    talk = Talk().warm()
+    talk.client(query("SELECT 1"), raw)
+    assert at_server(talk) == query("SELECT 1") + b"\xff"
+    talk.server(complete(), ready(), SERVERS_OWN)
+    assert_ended(talk, text, "CZ")
+
+
+def test_the_answers_are_opened_as_ever() -> None:
+    talk = Talk().warm()
+    talk.client(query(LITERAL), UNKNOWN)
+    at_server(talk)
+    talk.server(columns(("email", 16_385, 2, 17)), row(hexed(b"ann@example.com")), complete(), ready(), SERVERS_OWN)
+    assert row(b"ann@example.com") in talk.at_client()
+
+
+def test_where_nothing_is_open_the_end_comes_at_once(talk: Talk) -> None:
+    talk.client(UNKNOWN)
+    assert [error_fields(raw)["V"] for raw in talk.at_client()] == ["FATAL"]
+    assert talk.session.closing
+    assert at_server(talk) == messages.TERMINATE
+
+
+def test_a_server_that_goes_without_a_word_ends_it_too(talk: Talk) -> None:
+    talk.client(query("SELECT 1"), UNKNOWN)
+    at_server(talk)
+    talk.server(complete(), ready())
+    talk.session.server_lost()
+    assert_ended(talk, "invalid frontend message type 255", "CZ")
+
+
+def test_a_server_that_ends_it_for_another_reason_is_believed(talk: Talk) -> None:
+    talk.client(query("SELECT 1"), UNKNOWN)
+    at_server(talk)
+    talk.server(error("57P01", "going down", "FATAL"))
+    talk.session.server_lost()
+    (last,) = talk.at_client()
+    assert error_fields(last)["C"] == "57P01"
+    assert talk.session.closing
+
+
+def test_nothing_that_comes_later_is_taken_from_the_client(talk: Talk) -> None:
+    talk.client(query("SELECT 1"), UNKNOWN)
+    at_server(talk)
+    talk.session.client_data(query("SELECT 2"))
+    assert at_server(talk) == b""
+
+
+def test_an_error_of_the_batch_is_told_before_the_end() -> None:
+    talk = Talk().warm()
+    talk.client(*BATCH, UNKNOWN)
+    at_server(talk)
+    talk.server(error("42601"), SERVERS_OWN)
+    assert_ended(talk, "invalid frontend message type 255", "E")
+
+
+def test_a_script_runs_to_its_end_first() -> None:
+    script = "CREATE TABLE t (a int); SELECT * FROM t"
+    made = [
+        ("CREATE TABLE t (a int)", Plan(effects=Effect.CATALOG, tag="CREATE TABLE")),
+        ("SELECT * FROM t", PLAIN_PLAN),
+    ]
+    talk = Talk(Book({script: made, "CREATE TABLE t (a int)": made[0][1], "SELECT * FROM t": PLAIN_PLAN})).warm()
+    talk.client(query(script), UNKNOWN)
+    talk.serve_reads(before=(PARSED, BOUND, NO_DATA, complete("CREATE TABLE")))
+    assert at_server(talk).endswith(SYNC + b"\xff")
+    talk.server(PARSED, BOUND, columns(("a", 1, 1, 23)), complete("SELECT 0"), ready(), SERVERS_OWN)
+    assert_ended(talk, "invalid frontend message type 255", "CTCZ")
+
+
+def test_behind_a_copy_that_begins_the_end_comes_at_once() -> None:
+    talk = Talk().warm()
+    talk.client(query("COPY plain FROM STDIN"), UNKNOWN)
+    assert at_server(talk) == query("COPY plain FROM STDIN")
+    talk.server(message(b"G", b"\0\0\x01\0\0"))
+    assert [raw[:1] for raw in talk.at_client()] == [b"G", b"E"]
+    assert talk.session.closing
+    assert at_server(talk) == messages.TERMINATE
+
+
+def test_behind_a_copy_that_fails_the_error_is_told_first() -> None:
+    talk = Talk().warm()
+    talk.client(query("COPY plain FROM STDIN"), UNKNOWN)
+    at_server(talk)
+    talk.server(error("42P01"), ready())
+    assert kinds(talk.at_client()) == "EZE"
+    assert talk.session.closing
+
+
+def test_amid_the_rows_of_a_copy_the_end_comes_at_once(talk: Talk) -> None:
+    talk.client(query("COPY plain FROM STDIN"))
+    talk.server(message(b"G", b"\0\0\x01\0\0"))
+    at_server(talk)
+    talk.client(message(b"d", b"1\n"), UNKNOWN)
+    assert kinds(talk.at_client()) == "GE"
+    assert talk.session.closing
+
+
+def test_what_a_server_said_before_it_broke_the_protocol_is_told(talk: Talk) -> None:
+    talk.client(query("SELECT 1"), query("SELECT 2"))
+    at_server(talk)
+    talk.server(complete(), ready(), complete("SELECT 2"), b"\xfe\0\0\0\x04")
+    *answers, last = talk.at_client()
+    assert kinds(answers) == "CZC"
+    assert error_fields(last)["C"] == "08P01"
+    assert talk.session.closing
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_however_the_client_cuts_it(talk: Talk, size: int) -> None:
+    stream = query("SELECT 1") + b"".join(BATCH) + describe("P") + UNKNOWN
+    for at in range(0, len(stream), size):
+        if talk.session.wants_client:
+            talk.client(stream[at : at + size])
+    assert at_server(talk) == stream[: -len(UNKNOWN)] + b"\xff"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Final, Protocol, cast
 
 from proxy.server import turns
-from proxy.server.turns import Pace
+from proxy.server.turns import SMALL, Pace
 
 WRITE_HIGH_WATER: Final = 256 * 1024
 """Bytes queued for one peer above which the other is not read. Also about what one read brings in on uvloop."""
@@ -148,7 +148,7 @@ class Leg(asyncio.Protocol):
             self._received += data
             self.set_reading(False)
             self._wake()
-        elif len(data) <= turns.SMALL and not self._backlog:
+        elif len(data) <= SMALL and not self._backlog:
             self._hand_over(self._owner, data)
         elif len(data) <= self._pace.size and not self._backlog:
             self._deliver(self._owner, data)
@@ -167,12 +167,12 @@ class Leg(asyncio.Protocol):
         piece = self._backlog[start : self._delivered]
         if self._delivered < len(self._backlog):
             self._deliver(self._owner, piece)
-            return bool(self._backlog) and self._reading
-        self._backlog, self._delivered = b"", 0
-        self._deliver(self._owner, piece)
-        if self._reading and not self.lost.done() and not self.transport.is_closing():
-            self.transport.resume_reading()
-        return False
+        else:
+            self._backlog, self._delivered = b"", 0
+            self._deliver(self._owner, piece)
+            if self._reading and not self.lost.done() and not self.transport.is_closing():
+                self.transport.resume_reading()
+        return bool(self._backlog) and self._reading
 
     def _hand_over(self, owner: LegOwner, data: bytes) -> None:
         """To the peer by the short way, where there is one and it is for these bytes; else to the owner."""

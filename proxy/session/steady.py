@@ -26,6 +26,7 @@ from proxy import kernel
 from proxy.errors import ProtocolViolation, Refused
 from proxy.session import rewriting
 from proxy.session.backend import Backend, is_held
+from proxy.session.binding import heads_of
 from proxy.session.conversation import Conversation, Copy, Expectation, Portal, Prepared
 from proxy.session.frontend import Frontend
 from proxy.session.guarding import named_tables
@@ -45,7 +46,7 @@ from proxy.session.molds import (
 from proxy.session.names import UNSETTLED
 from proxy.session.planner import Basis, is_free
 from proxy.session.plans import Analysis, Shaped
-from proxy.session.values import BINARY_FORMAT, Convert, literal_function, opening_function
+from proxy.session.values import Convert, literal_function, opening_function
 from proxy.sql.plan import Effect, Plan, Statement
 from proxy.sql.shape import Shape, shape_of_plan
 from proxy.wire import messages
@@ -299,16 +300,9 @@ class Steady:
         c, plan = self._c, prepared.plan
         bind = messages.parse_bind(raw)
         portal = Portal(plan, bind.result_formats, prepared.text, prepared.basis)
-        names = b"\0" + bind.statement + b"\0"
-        count = len(bind.values)
-        head = names + messages.pack_formats(bind.formats) + UINT16.pack(count)
-        made = Execution(portal, head, count, messages.pack_formats(bind.result_formats), head, None)
-        if plan.params is not None:
-            functions, formats = rewriting.parameter_functions(bind, prepared, c.settings, c.sealers)
-            made.params = [(param.client, seal) for param, seal in zip(plan.params, functions, strict=True)]
-            server_formats = [formats[client] if seal is None else BINARY_FORMAT for client, seal in made.params]
-            made.server_head = names + messages.pack_formats(server_formats) + UINT16.pack(len(plan.params))
-        return made
+        heads = heads_of(bind, prepared, c.settings, c.sealers)
+        tail = messages.pack_formats(bind.result_formats)
+        return Execution(portal, heads.client, len(bind.values), tail, heads.server, heads.params)
 
     def _query(self, data: bytes, basis: Basis) -> bytes:
         """The Query for the server. Raises Unlike, Refused, ProtocolViolation."""

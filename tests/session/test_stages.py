@@ -30,7 +30,6 @@ from tests.session.playbook import (
     query,
     ready,
     row,
-    shortly,
     split,
 )
 
@@ -130,12 +129,12 @@ def test_only_what_belongs_to_a_login_is_taken_from_the_server_meanwhile(whole: 
     for stray in (complete(), ready(), message(b"K", bytes(8)), authentication(0) * 2, oversized):
         session = begin(max_message=1000)
         if whole:
-            assert shortly(session, "server", stray) is None
+            assert session.swift_server is None
         session.server_data(stray)
         session.server_data(STARTED)  # too late
         assert error_fields(split(b"".join(session.take_to_client()), to_server=False)[-1])["C"] == "08P01"
         assert session.closing
-        assert shortly(session, "server", stray) is None
+        assert session.swift_server is None
 
 
 def test_a_false_replication_parameter_asks_for_nothing() -> None:

@@ -15,6 +15,7 @@ from typing import Final
 from proxy.errors import ProtocolViolation, Refused
 from proxy.session import references, rewriting
 from proxy.session.admission import Admission
+from proxy.session.binding import sealed_bind
 from proxy.session.conversation import Conversation, Copy, Expectation, Link, Portal, Prepared
 from proxy.session.copy_in import pass_copy_data
 from proxy.session.guarding import Again
@@ -334,16 +335,14 @@ class Frontend:
         return references.resolve(self._c, plan, self._current, inherited=self._inherited)
 
     def needs_script(self, found: Analysis) -> bool:
-        """A statement behind one that changes catalog or settings can only be analysed when that one has run. So can
-        one behind EXECUTE or FETCH: what these run may be made in this very string, and change settings."""
+        """A statement behind one that changes catalog or settings can only be analysed when that one has run."""
         changed = False
-        for one in found:
-            plan = one.plan if isinstance(one, Statement) else Plan()
+        plans = [one.plan if isinstance(one, Statement) else Plan() for one in found]
+        for plan, effects in zip(plans, references.effects_in_order(self._c, plans), strict=True):
             independent = Effect.TRANSACTION in plan.effects or plan.tag in _INDEPENDENT_TAGS
             if changed and not independent:
                 return True
-            refers = plan.executes is not None or plan.fetches is not None
-            changed = changed or refers or bool(plan.effects & _LATER_BATCH)
+            changed = changed or bool(effects & _LATER_BATCH)
         return False
 
     def admits(self, resolved: Sequence[references.Resolved]) -> bool:
@@ -410,11 +409,8 @@ class Frontend:
         if plan.params is None and plan.results is None:
             self._send_bind(raw, portal, Portal(plan, (), prepared.text, prepared.basis, links), plan)
             return True
-        bind = messages.parse_bind(raw)
-        if plan.params is not None:
-            raw = messages.build_bind(rewriting.seal_parameters(bind, prepared, c.settings, c.sealers))
-        bound = Portal(plan, bind.result_formats, prepared.text, prepared.basis, links)
-        self._send_bind(raw, bind.portal, bound, plan)
+        raw, portal, formats = sealed_bind(raw, prepared, c.settings, c.sealers)
+        self._send_bind(raw, portal, Portal(plan, formats, prepared.text, prepared.basis, links), plan)
         return True
 
     def _send_bind(self, raw: bytes, name: bytes, portal: Portal, plan: Plan) -> None:

@@ -10,12 +10,12 @@ the server refuses the name, or it has been given anew, and then it is known ane
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from proxy.errors import Refused
 from proxy.session.conversation import Conversation, Link, Portal, Prepared
-from proxy.session.names import UNSETTLED
+from proxy.session.names import UNSETTLED, Names
 from proxy.session.planner import Basis
 from proxy.session.refusals import plan_changed
 from proxy.session.rewriting import AnyChange, literal_keys
@@ -77,6 +77,45 @@ def resolve(c: Conversation, plan: Plan, current: Current, *, inherited: bool) -
         tables=portal.plan.tables,
     )
     return Resolved(read, (*links, Link("portal", name, portal)), portal.is_binary)
+
+
+def effects_in_order(c: Conversation, plans: Iterable[Plan]) -> list[Effect]:
+    """What each statement of one string changes, with what it runs by name: the string itself may give that name. Of an
+    unknown name there is none: the server does not know it either, or it is refused."""
+    statements, portals, found = Names[Plan](), Names[Plan](), list[Effect]()
+    for plan in plans:
+        effects = plan.effects
+        if (execution := plan.executes) is not None:
+            plan = _of_name(c, execution.name, statements, c.statements)
+            effects |= plan.effects
+        if plan.fetches is not None:
+            effects |= _of_name(c, plan.fetches, portals, c.portals).effects
+        found.append(effects)
+        if Effect.DEALLOCATE_ALL in effects:
+            statements.change(None, Plan(), 0)
+        elif plan.deallocates is not None:
+            statements.change(c.planner.encode(plan.deallocates), Plan(), 0)
+        if Effect.CLOSE_ALL in effects:
+            portals.change(None, Plan(), 0)
+        elif plan.closes is not None:
+            portals.change(c.planner.encode(plan.closes), Plan(), 0)
+        if plan.prepares is not None:
+            statements.change(c.planner.encode(plan.prepares.name), plan.prepares.plan, 0)
+        if plan.declares is not None:
+            portals.change(c.planner.encode(plan.declares.name), plan.declares.plan, 0)
+    return found
+
+
+def _of_name(c: Conversation, name: str, given: Names[Plan], names: Names[Prepared] | Names[Portal]) -> Plan:
+    """The plan that stands under a name; `given`: by the string itself. While that is not settled, it may be any."""
+    key = c.planner.encode(name)
+    plan = given.look(key, 0)
+    if plan is not None and plan is not UNSETTLED:
+        return plan
+    known = names.look(key, c.batch)
+    if known is UNSETTLED:
+        return Plan(effects=Effect.CATALOG | Effect.SETTINGS)
+    return Plan() if known is None else known.plan
 
 
 def intact(c: Conversation, links: tuple[Link, ...]) -> bool | None:

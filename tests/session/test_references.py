@@ -368,6 +368,8 @@ DECLARES, PREPARES = f"DECLARE s CURSOR FOR {CALLS}", f"PREPARE p AS {CALLS}"
         ([PREPARES], "EXECUTE p"),
         ([], f"{PREPARES}; EXECUTE p"),
         (["PREPARE p AS SELECT 1"], f"DEALLOCATE p; {PREPARES}; EXECUTE p"),
+        (["PREPARE p AS SELECT 1"], f"DEALLOCATE ALL; {PREPARES}; EXECUTE p"),
+        (["BEGIN"], f"CLOSE s; CLOSE ALL; {DECLARES}; FETCH s"),
         (["BEGIN", DECLARES], "FETCH s"),
         ([], f"BEGIN; {DECLARES}; FETCH s"),
     ],
@@ -391,13 +393,13 @@ def test_a_statement_behind_one_that_runs_another_is_analysed_when_that_has_run(
     moved = facts(schemas=("other", "pg_catalog"))
     while b"INSERT" not in talk.sent:
         sent = bytes(talk.sent)
-        _answer(talk, moved, catalog)
+        _answer(talk, moved, catalog, "T" if "BEGIN" in before else "I")
         assert talk.sent != sent
     assert b"ann@example.com" not in talk.sent
     assert seal(b"ann@example.com").hex().encode() in talk.sent
 
 
-def _answer(talk: Talk, session_facts: str, catalog: str) -> None:
+def _answer(talk: Talk, session_facts: str, catalog: str, status: str) -> None:
     """Whatever is asked succeeds; the session's facts are always the same."""
     text, answers = "", []
     for raw in talk.at_server():
@@ -413,7 +415,7 @@ def _answer(talk: Talk, session_facts: str, catalog: str) -> None:
             case b"D":
                 answers.append(NO_DATA)
             case kind:
-                answers.append({b"B": BOUND, b"C": CLOSED, b"S": ready(), b"H": b""}[kind])
+                answers.append({b"B": BOUND, b"C": CLOSED, b"S": ready(status), b"H": b""}[kind])
     talk.server(*answers)
     talk.at_client()
 
@@ -429,6 +431,48 @@ def test_a_portal_that_nobody_has_analysed_is_not_run() -> None:
     assert kinds(talk.at_server()) == "PS"
     talk.server(POISONED, ready("E"))
     assert error_fields(talk.at_client()[0])["M"] == "cached plan must not change result type"
+
+
+@pytest.mark.parametrize(
+    "string",
+    [
+        "EXECUTE q; SELECT 1",
+        "PREPARE p AS SELECT 1; EXECUTE p; SELECT 1",
+        f"{PREPARES}; DEALLOCATE p; EXECUTE p; SELECT 1",
+        f"{PREPARES}; DEALLOCATE ALL; EXECUTE p; SELECT 1",
+        "DECLARE s CURSOR FOR SELECT 1; FETCH s; CLOSE s; SELECT 1",
+        "FETCH s; SELECT 1",
+    ],
+)
+def test_a_string_that_runs_nothing_that_changes_settings_stays_one_query(string: str) -> None:
+    talk = Talk(shared=Shared(POLICY, Sealers())).warm()
+    talk.client(query(string))
+    assert talk.at_server() == [query(string)]
+
+
+def test_behind_what_runs_a_name_that_is_not_settled_nothing_is_taken_for_known() -> None:
+    string = "EXECUTE p; SELECT 1"
+    pieces = [("EXECUTE p", Plan(executes=Execution("p"), tag="EXECUTE")), ("SELECT 1", Plan(tag="SELECT"))]
+    talk = Talk(Book({string: pieces, **dict(pieces)})).warm()
+    talk.client(parse(PREPARES, "p"), SYNC, query(string))
+    assert kinds(talk.at_server()) == "PS"
+    talk.server(PARSED, ready())
+    sent = talk.at_server()
+    assert kinds(sent) == "PBDE" + "PBDES"
+
+
+def test_a_fetch_that_an_execute_runs_is_of_the_cursor() -> None:
+    """The cursor reads a function that sets the search_path."""
+    string = "EXECUTE f; SELECT 1"
+    pieces = [("EXECUTE f", Plan(executes=Execution("f"), tag="EXECUTE")), ("SELECT 1", Plan(tag="SELECT"))]
+    calls = Plan(declares=Cursor("c", Plan(effects=Effect.SETTINGS)))
+    talk = Talk(Book({**BOOK, DECLARE: calls, string: pieces, **dict(pieces)})).warm()
+    talk.client(query("BEGIN"), query(DECLARE), parse(FETCH, "f"), SYNC)
+    talk.server(complete("BEGIN"), ready("T"), complete("DECLARE CURSOR"), ready("T"))
+    talk.server(PARSED, ready("T"))
+    talk.at_server()
+    talk.client(query(string))
+    assert kinds(talk.at_server()) == "PBDE" + "CPBECC" + "H"
 
 
 @pytest.mark.parametrize("text", ["EXECUTE old", "FETCH old"])

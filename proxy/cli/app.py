@@ -6,6 +6,7 @@ with exactly one line on standard error; a traceback means a bug in Sealwire.
 
 from __future__ import annotations
 
+import resource
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Final
@@ -66,7 +67,9 @@ def root(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command line (sys.argv without one) and returns its exit code."""
+    """Runs one command line (sys.argv without one) and returns its exit code. This process and those that it starts
+    write no core files: most commands hold keys or plaintext."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     command = typer.main.get_command(app)
     try:
         code = command.main(args=arguments, prog_name="sealwire", standalone_mode=False)

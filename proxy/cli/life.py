@@ -55,21 +55,23 @@ Abort = Annotated[bool, typer.Option("--abort", help="Undo a job that was begun 
 DEFAULT_BATCH: Final = BATCH
 DEFAULT_JOBS: Final = 2
 
-LOCKS: Final[dict[bool, tuple[tuple[str, str], ...]]] = {
-    False: (
-        (
-            "add shadow column and triggers",
-            "ACCESS EXCLUSIVE, for milliseconds; waits 300 ms at most, then tries again",
-        ),
-        ("convert batches", "ROW EXCLUSIVE, and the rows of one batch for the time of its UPDATE"),
-        ("build indexes concurrently, analyze", "SHARE UPDATE EXCLUSIVE: reads and writes go on"),
-        ("last rows and swap", "ACCESS EXCLUSIVE, well below a second; waits 300 ms at most, then tries again"),
-        ("validate constraints", "SHARE UPDATE EXCLUSIVE: reads and writes go on"),
-    ),
-    True: (
-        ("convert, rewrite the table, build indexes", "ACCESS EXCLUSIVE until all is done: nobody reads or writes"),
-    ),
-}
+_BATCHES: Final = ("convert batches", "ROW EXCLUSIVE, and the rows of one batch for the time of its UPDATE")
+ONLINE: Final = (
+    ("add shadow column and triggers", "ACCESS EXCLUSIVE, for milliseconds; waits 300 ms at most, then tries again"),
+    _BATCHES,
+    ("build indexes concurrently, analyze", "SHARE UPDATE EXCLUSIVE: reads and writes go on"),
+    ("last rows and swap", "ACCESS EXCLUSIVE, well below a second; waits 300 ms at most, then tries again"),
+    ("validate constraints", "SHARE UPDATE EXCLUSIVE: reads and writes go on"),
+)
+IN_ROWS: Final = (_BATCHES,)
+IN_PLACE: Final = (
+    ("convert, rewrite the table, build indexes", "ACCESS EXCLUSIVE until all is done: nobody reads or writes"),
+)
+
+
+def steps_of(plan: Plan) -> tuple[tuple[str, str], ...]:
+    """(step, its locks) of what is going to be done."""
+    return IN_PLACE if plan.in_place else IN_ROWS if plan.in_rows else ONLINE
 
 
 class Display:
@@ -101,6 +103,14 @@ class Display:
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.stop()
+
+    def announce(self, plan: Plan) -> None:
+        """Says what is going to be done and under which locks, before the first one is taken."""
+        if self._as_json:
+            self.line(**as_data(plan))
+        else:
+            for line in described(plan):
+                self._console.print(Text(line), soft_wrap=True)
 
     def show(self, progress: Progress) -> None:
         label = f"{progress.phase} {progress.column}".rstrip()
@@ -226,7 +236,7 @@ def do(
         if abort:
             given_up = until_stopped(lambda stop: give_up(loaded, order, settings(stop)))
         else:
-            plan, result = until_stopped(lambda stop: run(loaded, order, settings(stop)))
+            plan, result = until_stopped(lambda stop: run(loaded, order, settings(stop), display.announce))
     if abort:
         _say(display, as_json, "aborted" if given_up else "nothing to abort", event="aborted", done=given_up)
         return 0
@@ -243,32 +253,39 @@ def _say(display: Display, as_json: bool, text: str, **fields: object) -> None:
 
 def describe(plan: Plan, *, as_json: bool) -> int:
     """--dry-run. Exit code 0: can be done, 2: cannot."""
-    steps = LOCKS[plan.in_place]
     if as_json:
-        fields = {
-            "event": "plan",
-            "operation": plan.operation.value,
-            "columns": list(plan.names),
-            "terms": list(plan.terms),
-            "under_way": plan.phase,
-            "steps": [{"step": step, "lock": lock} for step, lock in steps],
-            "notes": list(plan.notes),
-            "objections": list(plan.objections),
-        }
-        typer.echo(json.dumps(fields))
+        typer.echo(json.dumps(as_data(plan)))
     else:
-        for name, terms, target in zip(plan.names, plan.terms, plan.targets, strict=False):
-            rows = f"about {target.rows:,.0f} rows" if target.rows >= 0 else "never analyzed"
-            typer.echo(f"{plan.operation} {name} ({terms}), {rows}")
-        if plan.phase is not None:
-            typer.echo(f"goes on with a job in phase {plan.phase}")
-        for step, lock in steps:
-            typer.echo(f"  {step}: {lock}")
-        for note in plan.notes:
-            typer.echo(f"  note: {note}")
-        for objection in plan.objections:
-            typer.echo(f"  cannot: {objection}")
+        for line in described(plan):
+            typer.echo(line)
     return COULD_NOT if plan.objections else 0
+
+
+def as_data(plan: Plan) -> dict[str, object]:
+    """The plan as the first object that --json prints."""
+    return {
+        "event": "plan",
+        "operation": plan.operation.value,
+        "columns": list(plan.names),
+        "terms": list(plan.terms),
+        "under_way": plan.phase,
+        "steps": [{"step": step, "lock": lock} for step, lock in steps_of(plan)],
+        "notes": list(plan.notes),
+        "objections": list(plan.objections),
+    }
+
+
+def described(plan: Plan) -> list[str]:
+    """The plan in lines."""
+    lines = []
+    for name, terms, target in zip(plan.names, plan.terms, plan.targets, strict=False):
+        rows = f"about {target.rows:,.0f} rows" if target.rows >= 0 else "never analyzed"
+        lines.append(f"{plan.operation} {name} ({terms}), {rows}")
+    if plan.phase is not None:
+        lines.append(f"goes on with a job in phase {plan.phase}")
+    lines += [f"  {step}: {lock}" for step, lock in steps_of(plan)]
+    lines += [f"  note: {note}" for note in plan.notes]
+    return lines + [f"  cannot: {objection}" for objection in plan.objections]
 
 
 def finish(display: Display, plan: Plan, result: Result | None, order: Order, *, as_json: bool) -> None:

@@ -27,7 +27,7 @@ from typing import Any
 
 from proxy.ops.database import connect
 from proxy.ops.schema import install
-from tests.campaigns.watching import LockWatch, Noise, Timeline, seal_and_kill
+from tests.campaigns.watching import LockWatch, Noise, Starters, Timeline, seal_and_kill
 from tests.life.conftest import Scene
 from tests.life.ledger_writers import BIG, ProxiedWriter, Writer, differing
 from tests.life.test_life_under_load import POLICY, command, proxied, start_writers
@@ -71,6 +71,11 @@ def seal_line(scene: Scene, jobs: int) -> tuple[str, ...]:
     return "seal", scene.database.dbname, "public.t.v", "--json", "--jobs", str(jobs), "--batch", str(BATCH)
 
 
+def command_line(scene: Scene, *arguments: str) -> tuple[str, ...]:
+    line = (sys.executable, "-m", "proxy.cli", *arguments, "--config", str(scene.config_path))
+    return *line, "--dsn", scene.database.dsn
+
+
 def measure(scene: Scene, rows: int, jobs: int) -> Figures:
     """Nobody else writes: a plain UPDATE of every row, then sealing the same rows."""
     make_table(scene, rows)
@@ -100,7 +105,7 @@ def campaign(scene: Scene, rows: int, jobs: int, kills: int, count: int, quiet: 
     scene.sql.execute("ALTER TABLE t RENAME TO other; ALTER INDEX t_pkey RENAME TO other_pkey")
     make_table(scene, rows)
     every = big_every(rows)
-    with proxied(scene) as through:
+    with proxied(scene) as through, Starters([*command_line(scene, *seal_line(scene, jobs))], kills + 1) as starters:
         writers = start_writers(scene, rows, through=through, count=count, initial=lambda row: first_value(row, every))
         with LockWatch(scene.database.dsn, writers) as locks:
             with Noise(scene.database.dsn, "other", rows, jobs, BATCH):
@@ -108,7 +113,7 @@ def campaign(scene: Scene, rows: int, jobs: int, kills: int, count: int, quiet: 
             noise = take_longest(writers)
             timeline = Timeline()
             locks.longest = 0.0
-            killed = seal_and_kill(lambda: command(scene, *seal_line(scene, jobs)), rows, kills, timeline)
+            killed = seal_and_kill(starters.start, rows, kills, timeline)
             seconds = timeline.seconds
             work_on(writers, min(quiet, 3.0))
             slowest = max(writers, key=lambda writer: writer.longest)

@@ -42,6 +42,37 @@ class Timeline:
         return self._phases[-1][0] - self._began
 
 
+class Starters:
+    """Processes that wait for a word to become the command. A fork would hold up the writers, which are threads of this
+    process, and look like a wait that the command has caused."""
+
+    def __init__(self, line: Sequence[str], count: int) -> None:
+        self._waiting = [
+            subprocess.Popen(
+                ["sh", "-c", 'read go; exec "$@"', "sh", *line],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+            for _ in range(count)
+        ]
+
+    def __enter__(self) -> Starters:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._waiting:
+            process.kill()
+            process.communicate()
+
+    def start(self) -> subprocess.Popen[bytes]:
+        process = self._waiting.pop()
+        assert process.stdin is not None
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        return process
+
+
 def seal_and_kill(start: Callable[[], subprocess.Popen[bytes]], rows: int, kills: int, timeline: Timeline) -> list[str]:
     """Runs the command until it is done, killed at `kills` random places on the way; where they were.
 

@@ -194,3 +194,19 @@ def test_check_of_a_database_without_policy_is_clean(
 ) -> None:
     assert main(["check", "--config", config, "--dsn", database.dsn, "--samples", "0"]) == 0
     assert f"No column of database {database.dbname} is in the policy" in capsys.readouterr().out
+
+
+def test_no_command_leaves_a_core_file() -> None:
+    """Also where the limit was lifted before."""
+    code = (
+        "import resource; from proxy.cli.app import main; main(['--version']);"
+        " print(*resource.getrlimit(resource.RLIMIT_CORE))"
+    )
+    done = subprocess.run(
+        ["bash", "-c", 'ulimit -S -c "$(ulimit -H -c)"; exec "$0" -c "$1"', sys.executable, code],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "0 0"

@@ -41,9 +41,13 @@ def test_a_dry_run_names_steps_and_locks_and_changes_nothing(line, capsys) -> No
 
 def test_seal_verify_and_unseal_say_what_they_did_and_never_a_value(line, capsys) -> None:
     name = line.scene.database.dbname
+    line.scene.sql.execute("ALTER TABLE t ADD later integer")
     assert line("seal", name, "public.t.e", "--jobs", "1") == 0
     said = capsys.readouterr()
     assert "50 rows" in said.out
+    assert said.err.index("last rows and swap: ACCESS EXCLUSIVE") < said.err.index("fill public.t.e")
+    assert "public.t.e: stands last in its table afterwards" in said.err
+    assert "--in-place" in said.err
     assert "VACUUM FULL" in said.out
     assert line("verify", "public.t.e", "--json", "--jobs", "1") == 1
     verified = capsys.readouterr()
@@ -56,6 +60,8 @@ def test_seal_verify_and_unseal_say_what_they_did_and_never_a_value(line, capsys
     assert "No findings." in table.out
     assert line("unseal", name, "public.t.e", "--jobs", "1", "--json") == 0
     back = capsys.readouterr()
+    plan, *_, done = (json.loads(each) for each in back.out.splitlines())
+    assert (plan["event"], plan["notes"], done["event"]) == ("plan", [], "done")
     assert "secret" not in "".join((said.out, said.err, verified.out, table.out, back.out, back.err))
     assert line.scene.value("SELECT e FROM t WHERE id = 3") == "secret 3"
     assert line("unseal", name, "public.t.nothing") == 2

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 BTREE_LIMIT: Final = 2_600
 """Bytes of a sealed value that a btree certainly takes; it refuses entries of more than 2,704."""
+MOVES: Final = (
+    "stands last in its table afterwards, so an INSERT without a column list would put its values into other columns,"
+    " and SELECT * shows another order: let statements name their columns, or keep its position with --in-place"
+)
 _FIRST_VALUE: Final = len(SIGNATURE) + 24
 
 
@@ -66,6 +70,8 @@ class Plan:
     quiet_triggers: bool
     search_path: str | None
     """The role's own, for the table's triggers; None where none of them fires."""
+    in_rows: bool = False
+    """Row by row where the column is, without a shadow: rotation of a random column."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -127,7 +133,7 @@ async def make_plan(
         objections += await _judge_lengths(connection, targets, dependents)
     quiet = False
     firing = await firing_triggers(connection, targets)
-    notes = _notes(operation, dependents, in_place=in_place)
+    notes = _notes(operation, targets, dependents, in_place=in_place)
     if firing and not in_place:
         quiet = not fire_triggers and await _may_silence(connection)
         if not quiet and not fire_triggers:
@@ -259,10 +265,11 @@ async def _own_search_path(connection: Connection) -> str:
     return str(await connection.fetchval("SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'search_path'"))
 
 
-def _notes(operation: Operation, dependents: Dependents, *, in_place: bool) -> list[str]:
+def _notes(operation: Operation, targets: Sequence[Target], dependents: Dependents, *, in_place: bool) -> list[str]:
     notes = []
-    if not in_place:
-        notes.append("the column moves to the end of its table; --in-place keeps its position")
+    moved = [target.column.name for target in targets if not target.is_last]
+    if moved and not in_place:
+        notes.append(f"{', '.join(moved)}: {MOVES}")
     carried = (
         ("index", [index.name for index in dependents.indexes]),
         ("constraint", [constraint.name for constraint in dependents.constraints]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from proxy.ops.life.fill import Settings, prepare_session
 from proxy.ops.life.inplace import run_in_place
 from proxy.ops.life.ledger import claim_tables
 from proxy.ops.life.online import Result, abort, run_online, vacuum
-from proxy.ops.life.plan import Before, CannotWork, Plan, columns_of, make_plan
+from proxy.ops.life.plan import MOVES, Before, CannotWork, Plan, columns_of, make_plan
 from proxy.ops.life.recipe import Operation, keys_of, open_keyring
 from proxy.ops.life.rotate import run_rotation
 
@@ -64,12 +64,15 @@ async def _opened(config: Config, order: Order, dsn: str) -> AsyncIterator[tuple
 
 async def look(config: Config, order: Order, dsn: str) -> Plan:
     """--dry-run: the plan, with its objections. Changes nothing."""
-    async with _opened(config, order, dsn) as (_, plan, _, _):
-        return plan
+    async with _opened(config, order, dsn) as (connection, plan, _, _):
+        return await _settled(connection, plan)
 
 
-async def run(config: Config, order: Order, settings: Settings) -> tuple[Plan, Result | None]:
-    """Does what is ordered, or goes on with it; None where the columns are in that state already.
+async def run(
+    config: Config, order: Order, settings: Settings, announce: Callable[[Plan], None] = lambda _: None
+) -> tuple[Plan, Result | None]:
+    """Does what is ordered, or goes on with it; None where the columns are in that state already. `announce` hears the
+    plan before its first lock is taken.
 
     Raises CannotWork (nothing was changed), Stopped and DatabaseError (running it again goes on), SealwireError.
     """
@@ -87,7 +90,9 @@ async def run(config: Config, order: Order, settings: Settings) -> tuple[Plan, R
         settings = replace(settings, quiet_triggers=plan.quiet_triggers)
         if plan.phase == "fill" and order.in_place:
             raise CannotWork([f"{plan.names[0]}: was begun online; go on without --in-place, or --abort it"])
-        if await _is_rotation(connection, plan):
+        plan = await _settled(connection, plan)
+        announce(plan)
+        if plan.in_rows:
             return plan, await run_rotation(connection, plan, settings, keys, keyring)
         job = run_in_place if order.in_place else run_online
         result = await job(connection, plan, settings, keys, keyring, vacuum_full=order.vacuum_full)
@@ -148,6 +153,13 @@ async def _planned_again(connection: Connection, plan: Plan, order: Order, keyri
         before=order.before,
         fire_triggers=order.fire_triggers,
     )
+
+
+async def _settled(connection: Connection, plan: Plan) -> Plan:
+    """The plan, with what only the values tell."""
+    if len(plan.targets) < len(plan.recipes) or not await _is_rotation(connection, plan):
+        return plan
+    return replace(plan, in_rows=True, notes=tuple(note for note in plan.notes if MOVES not in note))
 
 
 async def _is_rotation(connection: Connection, plan: Plan) -> bool:

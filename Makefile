@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 
 COVERED := tests/wire tests/codecs tests/session tests/fuzz tests/server/test_startup.py
 
-.PHONY: demo test oracle mutation clients faults fuzz coverage bench campaign native asan lint format clean
+.PHONY: demo test oracle mutation clients faults fuzz coverage bench campaign rotation native asan lint format clean
 
 demo: $(STAMP)
 	$(BIN)/sealwire demo $(ARGS)
@@ -59,6 +59,10 @@ asan: $(STAMP)
 # Five million rows sealed under load, the command killed five times: some ten minutes. See docs/column-life.md.
 campaign: $(STAMP)
 	$(BIN)/python -m tests.campaigns.seal_under_load $(ARGS)
+
+# Equality keys rotated while the oracle's statements on equality, joins, grouping and uniqueness are asked: minutes.
+rotation: $(STAMP)
+	$(BIN)/python -m tests.campaigns.rotate_under_load $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -68,8 +68,23 @@ def print_inventory(found: list[Verified]) -> None:
     for finding in (finding for one in found for finding in one.findings):
         console.print(Text.assemble((finding.column, "bold"), f": {finding.message}"), soft_wrap=True)
         console.print(Text(f"    hint: {finding.hint}"), soft_wrap=True)
+    for line in what_logs(found):
+        console.print(Text(line), soft_wrap=True)
     count = sum(len(one.findings) for one in found)
     console.print(Text(f"{count} finding{'s' if count > 1 else ''}." if count else "No findings."))
+
+
+def what_logs(found: list[Verified]) -> list[str]:
+    """Which logs were searched, and which not and why."""
+    if not found:
+        return []
+    logs = found[0].logs
+    values = sum(logs.looked_for.values())
+    lines = [f"Searched for {values:,} values: {', '.join(logs.searched)}"] if logs.searched and values else []
+    kinds = sorted({str(one.column.type) for one in found if one.column.name not in logs.looked_for})
+    if kinds:
+        lines.append(f"Not looked for in logs: values of type {', '.join(kinds)}")
+    return [*lines, *(f"Not searched: {reason}" for reason in logs.not_searched)]
 
 
 def as_data(one: Verified) -> dict[str, Any]:
@@ -87,4 +102,9 @@ def as_data(one: Verified) -> dict[str, Any]:
             for key in one.keys
         ],
         "findings": [{"message": finding.message, "hint": finding.hint} for finding in one.findings],
+        "logs": {
+            "values": one.logs.looked_for.get(one.column.name, 0),
+            "searched": one.logs.searched,
+            "not_searched": one.logs.not_searched,
+        },
     }

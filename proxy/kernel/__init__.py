@@ -56,11 +56,13 @@ if TYPE_CHECKING:
         opener,
         sealing,
     )
-    from proxy.kernel.rounds import Answer, BindForm
+    from proxy.kernel.rounds import Answer, BindForm, Headers, QueryForm
 else:
     _rounds = rounds if _chosen_module is reference else _chosen_module
     Answer = _rounds.Answer
     BindForm = _rounds.BindForm
+    Headers = _rounds.Headers
+    QueryForm = _rounds.QueryForm
     Gcm = _chosen_module.Gcm
     OrderPrefix = _chosen_module.OrderPrefix
     RandomKey = _chosen_module.RandomKey
@@ -78,7 +80,9 @@ __all__ = [
     "BindForm",
     "CopyRows",
     "Gcm",
+    "Headers",
     "OrderPrefix",
+    "QueryForm",
     "RandomKey",
     "SearchKey",
     "copy_rows",

@@ -1,4 +1,4 @@
-"""The kernel in Python, continued: a *round* of a session as one comparison and one walk.
+"""The kernel in Python, continued: pieces of whole messages, and a *round* of a session as one comparison and one walk.
 
 What is the same from round to round is compared as bytes, so nothing is taken for a round that differs in a single one
 of them; only the values in between are walked, each length checked. See `proxy.session.steady` for what a round is.
@@ -6,8 +6,9 @@ of them; only the values in between are walked, each length checked. See `proxy.
 
 from __future__ import annotations
 
+import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from proxy.errors import Refused
@@ -24,6 +25,53 @@ _READY: Final = b"Z\0\0\0\x05"
 _STATUSES: Final = b"ITE"
 _NULL: Final = b"\xff\xff\xff\xff"
 _LEAST_ROW: Final = 6
+_QUERY: Final = ord("Q")
+_LITERALS: Final = {
+    "s": rb"'[^']*+(?:''[^']*+)*+'",
+    "i": rb"(?:0|[1-9][0-9]{0,8}+)(?![0-9])",
+    "l": rb"[1-9][0-9]{10,17}+(?![0-9])",
+    "d": rb"[0-9]++\.[0-9]++",
+}
+"""Kind of a literal -> how it is written: a string, a number that is an integer, a bigint, a numeric for certain."""
+_REMEMBERED: Final = 1024
+_LONGEST: Final = 64
+
+
+class Headers:
+    """Looks at the headers of the messages in a piece of at most `most` bytes. `lengths`: type -> least and greatest
+    value of the length word; another type is none to be looked at."""
+
+    __slots__ = ("_lengths", "_most", "_seen")
+
+    def __init__(self, lengths: Mapping[int, tuple[int, int]], most: int) -> None:
+        self._lengths, self._most = dict(lengths), most
+        self._seen: dict[int, tuple[struct.Struct, tuple[int, ...], bytes]] = {}
+
+    def kinds(self, data: bytes) -> bytes | None:
+        """The types of the messages in `data`, in order; None: it is longer, or not whole messages of those types."""
+        end = len(data)
+        # Peers repeat themselves: where all headers that a piece of this size once had are there again, nothing else
+        # can be there.
+        if (seen := self._seen.get(end)) is not None and seen[0].unpack(data) == seen[1]:
+            return seen[2]
+        if end > self._most:
+            return None
+        at, kinds, headers = 0, bytearray(), list[int]()
+        while end - at >= _HEADER:
+            kind, length = _TYPE_AND_LENGTH.unpack_from(data, at)
+            bounds = self._lengths.get(kind)
+            if bounds is None or not bounds[0] <= length <= bounds[1]:
+                return None
+            kinds.append(kind)
+            headers += (kind, length)
+            at += 1 + length
+        if at != end:
+            return None
+        found = bytes(kinds)
+        if seen is None and len(kinds) <= _LONGEST and len(self._seen) < _REMEMBERED:
+            layout = "!" + "".join(f"BI{length - 4}x" for length in headers[1::2])
+            self._seen[end] = struct.Struct(layout), tuple(headers), found
+        return found
 
 
 class BindForm:
@@ -92,6 +140,74 @@ class BindForm:
         parts += (self._tail, self._rest)
         parts[0] = _TYPE_AND_LENGTH.pack(_BIND, 4 + sum(map(len, parts)) - len(self._rest))
         return b"".join(parts)
+
+
+Part = bytes | int | tuple[int | bytes, Convert]
+
+
+class QueryForm:
+    """A Query in UTF-8 whose statement differs from time to time in some literals alone.
+
+    `pieces`: the text around them, one more than there are `kinds`, one letter of "sild" each: string; number that is
+    an integer, a bigint, a numeric for certain. `parts`: of the text for the server, each a text, a literal by its
+    index as it is written, or what is to be sealed and the cell: the value of a literal by its index, or a value; it
+    becomes a bytea constant. None: the statement passes as it is.
+    """
+
+    __slots__ = ("_parts", "_pattern")
+
+    def __init__(self, pieces: Sequence[bytes], kinds: str, parts: Sequence[Part] | None) -> None:
+        if len(pieces) != len(kinds) + 1:
+            raise ValueError("pieces stand around the literals")
+        if not _LITERALS.keys() >= set(kinds):
+            raise ValueError("no kind of literal")
+        for part in parts or ():
+            index = part[0] if isinstance(part, tuple) else part
+            if isinstance(index, int) and not 0 <= index < len(kinds):
+                raise ValueError("there is no such literal")
+        groups = (b"(" + _LITERALS[kind] + b")" for kind in kinds)
+        pattern = re.escape(pieces[0]) + b"".join(
+            group + re.escape(piece) for group, piece in zip(groups, pieces[1:], strict=True)
+        )
+        self._pattern, self._parts = re.compile(pattern), parts
+
+    def sealed(self, data: bytes) -> bytes | None:
+        """What the server gets; None: `data` is not of this form, or a cell raised Refused."""
+        end = len(data) - 1
+        if end < _HEADER or _TYPE_AND_LENGTH.unpack_from(data) != (_QUERY, end) or data.find(b"\0", _HEADER) != end:
+            return None
+        found = self._pattern.fullmatch(data, _HEADER, end)
+        if found is None:
+            return None
+        if not data.isascii():
+            try:
+                data[_HEADER:end].decode()
+            except UnicodeDecodeError:
+                return None
+        return data if self._parts is None else self._made(self._parts, found.groups())
+
+    @staticmethod
+    def _made(parts: Sequence[Part], literals: Sequence[bytes]) -> bytes | None:
+        out = [b""]
+        try:
+            for part in parts:
+                if isinstance(part, bytes):
+                    out.append(part)
+                elif isinstance(part, int):
+                    out.append(literals[part])
+                else:
+                    value, cell = part
+                    sealed = cell(_value_of(literals[value]) if isinstance(value, int) else value)
+                    out.append(b"E'\\\\x%b'" % sealed.hex().encode())
+        except Refused:
+            return None
+        out.append(b"\0")
+        out[0] = _TYPE_AND_LENGTH.pack(_QUERY, 4 + sum(map(len, out)))
+        return b"".join(out)
+
+
+def _value_of(literal: bytes) -> bytes:
+    return literal[1:-1].replace(b"''", b"'") if literal[:1] == b"'" else literal
 
 
 class Answer:

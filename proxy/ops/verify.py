@@ -1,29 +1,35 @@
 """`verify`: reads every sealed value. Each must open under a key that is alive, and nothing plain may be left: not in
-the column, not in what its table's files still hold of a dropped column, not in what a job left behind.
+the column, not in what its table's files still hold of a dropped column, not in what a job left behind, and not in the
+logs that the role may read.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from proxy.config import Keys, SealedColumn
 from proxy.crypto import Keyring
-from proxy.ops.catalog import ColumnFacts, read_columns
+from proxy.errors import CannotOpen, Refused
+from proxy.ops.catalog import ColumnFacts, read_columns, sample_values
 from proxy.ops.check import Finding
 from proxy.ops.database import connect
 from proxy.ops.life.fill import BATCH, Writer, prepare_session
 from proxy.ops.life.ledger import Job, read_jobs
-from proxy.ops.life.recipe import FAILURES_KEPT, Crew, Operation, Recipe
+from proxy.ops.life.recipe import FAILURES_KEPT, Crew, Operation, Recipe, make_opener
 from proxy.ops.life.rows import Inventory
+from proxy.ops.logs import SAMPLES, LogSearch, is_telling, search_logs
+from proxy.wire.codecs import Settings, text_encoder
 
 if TYPE_CHECKING:
     from proxy.ops.database import Connection
 
 _BLOCKS: Final = 64
 _MAX_BLOCKS: Final = 1024
+_UTF8: Final = Settings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,8 @@ class Verified:
     failed: int
     keys: tuple[KeyCount, ...]
     findings: tuple[Finding, ...]
+    logs: LogSearch
+    """Of all columns together."""
 
 
 async def verify(
@@ -68,6 +76,7 @@ async def verify(
         await prepare_session(connection)
         facts = await read_columns(connection, columns)
         ledger = await read_jobs(connection)
+        logs = await search_logs(connection, await _known_values(connection, facts, keyring))
         found = []
         with Crew(recipes, keys, keyring, jobs) as crew:
             for number, column in enumerate(columns):
@@ -81,7 +90,8 @@ async def verify(
                         inventory.add(counted[0], FAILURES_KEPT)
                         rows, nulls = rows + counted[1], nulls + counted[2]
                     findings += _judge(column, inventory, keyring)
-                found.append(_verified(column, inventory, rows, nulls, keyring, findings))
+                    findings += _in_logs(column, logs)
+                found.append(_verified(column, inventory, rows, nulls, keyring, findings, logs))
     return found
 
 
@@ -92,6 +102,45 @@ def _not_sealed(facts: ColumnFacts) -> list[Finding]:
     if not facts.is_sealed:
         return [Finding(name, f"is {facts.physical_type}: every value is plain", "run: sealwire seal")]
     return []
+
+
+async def _known_values(
+    connection: Connection, facts: Mapping[str, ColumnFacts], keyring: Keyring
+) -> dict[str, set[bytes]]:
+    """Column -> some of its values as text: those at the end of the table, which are the newest, and others."""
+    found: dict[str, set[bytes]] = {}
+    for name, its in facts.items():
+        if not its.is_sealed or not is_telling(its.column.type):
+            continue
+        open_value, to_text = make_opener(its.column, keyring), text_encoder(its.column.type, _UTF8)
+        sealed = list((await sample_values(connection, its, SAMPLES)).values())
+        for table in await _tables(connection, its):
+            sealed += await _newest(connection, table, its.sql_column)
+        found[name] = set()
+        for value in sealed[: 2 * SAMPLES]:
+            with contextlib.suppress(CannotOpen, Refused):
+                found[name].add(to_text(open_value(value)))
+    return found
+
+
+async def _newest(connection: Connection, table: str, column: str) -> list[bytes]:
+    blocks = int(await connection.fetchval("SELECT pg_relation_size($1::text::regclass) / 8192", table))
+    last = f"ctid >= '({max(0, blocks - 4)},0)'"
+    query = f"SELECT {column} FROM {table} WHERE {last} AND {column} IS NOT NULL LIMIT {SAMPLES}"  # noqa: S608
+    rows = await connection.fetch(query)
+    return [bytes(row[0]) for row in rows]
+
+
+def _in_logs(column: SealedColumn, logs: LogSearch) -> list[Finding]:
+    return [
+        Finding(
+            column.name,
+            f"{source} holds values of it in plain ({count} of {logs.looked_for[column.name]} that were looked for)",
+            "from before it was sealed: delete the log, reset the statistics or end the session; from later: somebody"
+            " writes around the proxy",
+        )
+        for source, count in logs.hits.get(column.name, {}).items()
+    ]
 
 
 async def _tables(connection: Connection, facts: ColumnFacts) -> list[str]:
@@ -160,7 +209,7 @@ async def _leftovers(connection: Connection, facts: ColumnFacts, job: Job | None
         findings.append(
             Finding(name, f"sealwire {job.operation} is not finished (phase {job.phase})", "run the same command again")
         )
-    if job is not None and job.operation == Operation.SEAL and job.filenode is not None:
+    if job is not None and job.filenode is not None:
         current = await connection.fetchval("SELECT pg_relation_filenode($1::int8::oid)", facts.table_oid)
         if current == job.filenode:
             findings.append(
@@ -237,9 +286,10 @@ def _verified(
     nulls: int,
     keyring: Keyring,
     findings: Sequence[Finding],
+    logs: LogSearch,
 ) -> Verified:
     keys = tuple(
         KeyCount(scheme.name.lower(), key_id, keyring.keys[key_id].name, keyring.keys[key_id].state, count)
         for (scheme, key_id), count in sorted(inventory.counts.items())
     )
-    return Verified(column, rows, nulls, inventory.counts.total(), inventory.failed, keys, tuple(findings))
+    return Verified(column, rows, nulls, inventory.counts.total(), inventory.failed, keys, tuple(findings), logs)

@@ -7,14 +7,16 @@ it never holds more than what one read brought in. What a large read brought in 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, Protocol, cast
 
 from proxy.server import turns
-from proxy.server.turns import Pace
+from proxy.server.turns import SMALL, Pace
 
 WRITE_HIGH_WATER: Final = 256 * 1024
 """Bytes queued for one peer above which the other is not read. Also about what one read brings in on uvloop."""
+
+Swift = Callable[[bytes], bytes | None]
 
 
 class LegOwner(Protocol):
@@ -26,6 +28,9 @@ class LegOwner(Protocol):
     def leg_flow(self, leg: Leg) -> None:
         """`leg.full` has changed."""
 
+    def leg_failed(self, error: Exception) -> None:
+        """The short way has raised."""
+
 
 class Leg(asyncio.Protocol):
     """The asyncio protocol of one side. `lost` is done when its transport is closed."""
@@ -36,6 +41,8 @@ class Leg(asyncio.Protocol):
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._transport: asyncio.Transport | None = None
         self._owner: LegOwner | None = None
+        self._swift: Swift | None = None
+        self._peer: Leg | None = None
         self._reading = True
         self._backlog = b""  # of a large read, which is not read on from until it is delivered
         self._delivered = 0  # bytes of the backlog
@@ -84,6 +91,11 @@ class Leg(asyncio.Protocol):
             owner.leg_eof(self)
         if self.lost.done():
             owner.leg_lost(self)
+
+    def shorten(self, swift: Swift | None, peer: Leg) -> None:
+        """Until this is called again: what `swift` makes of what is read is written to `peer`, unless it is None; then,
+        and where there is no `swift`, the owner gets what is read."""
+        self._swift, self._peer = swift, peer
 
     def set_reading(self, wanted: bool) -> None:
         """Start or stop reading. Idempotent; nothing is lost, the peer's kernel waits."""
@@ -136,8 +148,8 @@ class Leg(asyncio.Protocol):
             self._received += data
             self.set_reading(False)
             self._wake()
-        elif len(data) <= turns.SMALL and not self._backlog:
-            self._owner.leg_data(self, data)
+        elif len(data) <= SMALL and not self._backlog:
+            self._hand_over(self._owner, data)
         elif len(data) <= self._pace.size and not self._backlog:
             self._deliver(self._owner, data)
         else:
@@ -155,23 +167,39 @@ class Leg(asyncio.Protocol):
         piece = self._backlog[start : self._delivered]
         if self._delivered < len(self._backlog):
             self._deliver(self._owner, piece)
-            return bool(self._backlog) and self._reading
-        self._backlog, self._delivered = b"", 0
-        self._deliver(self._owner, piece)
-        if self._reading and not self.lost.done() and not self.transport.is_closing():
-            self.transport.resume_reading()
-        return False
+        else:
+            self._backlog, self._delivered = b"", 0
+            self._deliver(self._owner, piece)
+            if self._reading and not self.lost.done() and not self.transport.is_closing():
+                self.transport.resume_reading()
+        return bool(self._backlog) and self._reading
+
+    def _hand_over(self, owner: LegOwner, data: bytes) -> None:
+        """To the peer by the short way, where there is one and it is for these bytes; else to the owner."""
+        swift, peer = self._swift, self._peer
+        if swift is None or peer is None:
+            owner.leg_data(self, data)
+            return
+        try:
+            piece = swift(data)
+        except Exception as error:
+            owner.leg_failed(error)
+            return
+        if piece is None:
+            owner.leg_data(self, data)
+        else:
+            peer.write_one(piece)
 
     def _deliver(self, owner: LegOwner, data: bytes) -> None:
         begun = turns.clock()
-        owner.leg_data(self, data)
+        self._hand_over(owner, data)
         self._pace.spent(len(data), turns.clock() - begun)
 
     def _deliver_all(self) -> None:
         """The peer has ended, and what it has said comes before that."""
         rest, self._backlog, self._delivered = self._backlog[self._delivered :], b"", 0
         if rest and self._owner is not None:
-            self._owner.leg_data(self, rest)
+            self._hand_over(self._owner, rest)
 
     def eof_received(self) -> bool:
         self.eof = True

@@ -53,6 +53,11 @@ def run(
     when columns.yaml is to be read again. It logs what went wrong and does not raise.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold keys and plaintext
+    # Modules, classes and code live as long as the process: to look at them in every full collection takes 20 ms, and
+    # would give each worker a copy of them.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG)
     sockets = listener.bind(config, shared_port=workers > 1)
     announce = partial(_announce, config, sockets, workers, sealed_columns)
     try:
@@ -85,10 +90,6 @@ def _serve(
     on_ready: Callable[[], object],
     control: socket.socket | None,
 ) -> int:
-    # Modules, classes and code live as long as the process: to look at them in every full collection takes 20 ms.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_YOUNG)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve_until_told(edge, reload_policy, grace, on_ready, control))
     return 0

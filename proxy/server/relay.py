@@ -21,7 +21,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from proxy.server.leg import Leg
+from proxy.server.leg import Leg, Swift
 from proxy.server.logs import frames_of
 
 LINGER: Final = 10.0
@@ -37,8 +37,10 @@ class RelaySession(Protocol):
     def closing(self) -> bool: ...
     @property
     def idle(self) -> bool: ...
-    def swift_client(self, data: bytes) -> bytes | None: ...
-    def swift_server(self, data: bytes) -> bytes | None: ...
+    @property
+    def swift_client(self) -> Swift | None: ...
+    @property
+    def swift_server(self) -> Swift | None: ...
     def client_data(self, data: bytes) -> None: ...
     def server_data(self, data: bytes) -> None: ...
     def take_to_client(self) -> list[bytes]: ...
@@ -91,6 +93,7 @@ class Relay:
     def abort(self) -> None:
         """Close both legs at once."""
         self.ending = True
+        self._shorten()
         self._client.abort()
         self._server.abort()
 
@@ -102,21 +105,19 @@ class Relay:
         session = self._session
         try:
             if leg is self._server:
-                if not self._draining and (piece := session.swift_server(data)) is not None:
-                    self._client.write_one(piece)
-                else:
-                    session.server_data(data)
-                    self._pump()
+                session.server_data(data)
+                self._pump()
             elif self._held or not session.wants_client:
                 self._held.append(data)
                 self._regulate()
-            elif (piece := session.swift_client(data)) is not None:
-                self._server.write_one(piece)
             else:
                 session.client_data(data)
                 self._pump()
         except Exception as error:
             self._give_up(error)
+
+    def leg_failed(self, error: Exception) -> None:
+        self._give_up(error)
 
     def leg_eof(self, leg: Leg) -> None:
         if leg is self._client:
@@ -181,6 +182,13 @@ class Relay:
     def _regulate(self) -> None:
         self._client.set_reading(self._session.wants_client and not self._held and not self._server.full)
         self._server.set_reading(not self._client.full)
+        self._shorten()
+
+    def _shorten(self) -> None:
+        """The legs by themselves, while nothing has to be looked at between what comes in and what goes out."""
+        session, is_steady = self._session, not (self.ending or self._draining or self._client_ended or self._held)
+        self._client.shorten(session.swift_client if is_steady else None, self._server)
+        self._server.shorten(session.swift_server if is_steady else None, self._client)
 
     def _pass_on_end(self) -> None:
         """All that the client said has been said to the server; now the client's silence is."""
@@ -206,6 +214,7 @@ class Relay:
         if self.ending:
             return
         self.ending = True
+        self._shorten()
         self._client.close()
         self._server.set_reading(True)
         if self._server.eof or not (self._server_told or self._server.write_eof()):

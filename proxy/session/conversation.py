@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from proxy.config import SealedColumn
 from proxy.errors import Refused
@@ -23,6 +23,9 @@ from proxy.wire import messages
 from proxy.wire.codecs import Settings
 from proxy.wire.frames import BIG, MAX_MESSAGE, Splitter
 from proxy.wire.replies import ENDED_BY_READY, Kind, Replies
+
+if TYPE_CHECKING:
+    from proxy.session.binding import Bound
 
 LiteralKeys = tuple[tuple[SealedColumn, int], ...]
 
@@ -47,6 +50,8 @@ class Prepared:
     basis: Basis | None
     functions: tuple[object, list[Convert | None]] | None = None
     """What seals its parameters, and the settings and formats it was made for."""
+    bound: Bound | None = None
+    """Its last Bind."""
     whole: Plan | None = None
     """Made by PREPARE: the plan of that, of which `text` is the statement."""
     keys: LiteralKeys = ()

@@ -16,6 +16,11 @@ _FIXED: Final = frozenset((Family.SMALLINT, Family.INTEGER, Family.BIGINT, Famil
 """Types of which any bytes of the right number are a value, in its one form."""
 
 
+def is_utf8(client_encoding: str) -> bool:
+    """True: the client speaks UTF-8, by one of its names as PostgreSQL reports them."""
+    return client_encoding in _UTF8
+
+
 def output_form(type_: SqlType, settings: Settings, *, is_text: bool) -> str | None:
     """What a column of `type_` is sent to the client as."""
     family = type_.family

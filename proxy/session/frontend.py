@@ -15,6 +15,7 @@ from typing import Final
 from proxy.errors import MalformedMessage, ProtocolViolation, Refused
 from proxy.session import references, rewriting
 from proxy.session.admission import Admission
+from proxy.session.binding import sealed_bind
 from proxy.session.conversation import Conversation, Copy, Expectation, Link, Portal, Prepared
 from proxy.session.copy_in import pass_copy_data
 from proxy.session.guarding import Again
@@ -411,11 +412,8 @@ class Frontend:
         if plan.params is None and plan.results is None:
             self._send_bind(raw, portal, Portal(plan, (), prepared.text, prepared.basis, links), plan)
             return True
-        bind = messages.parse_bind(raw)
-        if plan.params is not None:
-            raw = messages.build_bind(rewriting.seal_parameters(bind, prepared, c.settings, c.sealers))
-        bound = Portal(plan, bind.result_formats, prepared.text, prepared.basis, links)
-        self._send_bind(raw, bind.portal, bound, plan)
+        raw, portal, formats = sealed_bind(raw, prepared, c.settings, c.sealers)
+        self._send_bind(raw, portal, Portal(plan, formats, prepared.text, prepared.basis, links), plan)
         return True
 
     def _send_bind(self, raw: bytes, name: bytes, portal: Portal, plan: Plan) -> None:

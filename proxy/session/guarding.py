@@ -55,7 +55,7 @@ FROM pg_catalog.pg_class c WHERE c.oid IN ($tables$)
 """
 _LEDGER: Final = """
   (SELECT pg_catalog.json_object_agg(j.column_name, pg_catalog.json_build_array(j.attnum, j.key_id, j.binding))
-     FROM sealwire.jobs j WHERE j.table_oid = c.oid AND j.phase IN ('finish', 'done'))
+     FROM sealwire.jobs j WHERE j.table_oid = c.oid AND j.key_id IS NOT NULL)
 """
 
 

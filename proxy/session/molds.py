@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from proxy import kernel
+from proxy.session import rewriting
 from proxy.session.conversation import Portal, Prepared
+from proxy.session.forms import is_utf8
 from proxy.session.planner import Basis
-from proxy.session.values import Convert
+from proxy.session.plans import Shaped
+from proxy.session.values import Convert, Sealers, literal_cell
+from proxy.sql.literals import DECIMAL, INT4, INT8, STRING
 from proxy.sql.plan import Effect, Plan
 from proxy.sql.shape import Slot
 from proxy.wire.codecs import Settings
@@ -36,6 +40,8 @@ class Mold:
     """Query: as `Shape.parts`; none where it passes as it is."""
     slots: Sequence[tuple[Slot, Callable[[str], str]]] = ()
     """Query: the literals to seal, and what seals them."""
+    is_known: bool = False
+    """Query: it has come again."""
     formats: tuple[int, ...] = ()
     """Query: of the columns, as described."""
     description: bytes = b""
@@ -45,6 +51,9 @@ class Mold:
     execution: Execution | None = None
     """None: a Query."""
     query_round: Round | None = None
+    query_form: kernel.QueryForm | None = None
+    """Query: where literals alone differ, and the kernel knows them."""
+    has_no_form: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -111,3 +120,61 @@ def spliced_query(mold: Mold, tokens: Sequence[str]) -> str:
             slot, seal = mold.slots[-1 - part]
             out.append(seal(slot.filled(tokens)))
     return "".join(out)
+
+
+_LETTERS: Final = {STRING: "s", INT4: "i", INT8: "l", DECIMAL: "d"}
+
+
+def query_form(mold: Mold, shaped: Shaped, sealers: Sealers) -> kernel.QueryForm | None:
+    """What the kernel needs to know of the statements of a shape; None: not all of it is for the kernel."""
+    settings = mold.settings
+    if not (settings.standard_conforming_strings and is_utf8(settings.client_encoding)):
+        return None
+    pieces, kinds, index = [""], list[str](), dict[int, int]()
+    number = 0
+    for character in shaped.given.shape:
+        if not STRING <= character <= DECIMAL:
+            pieces[-1] += character
+            continue
+        if number in shaped.fixed:
+            pieces[-1] += shaped.given.tokens[number]
+        elif character in _LETTERS:
+            index[number] = len(kinds)
+            kinds.append(_LETTERS[character])
+            pieces.append("")
+        else:
+            return None
+        number += 1
+    parts = None
+    if mold.parts:
+        parts = _query_parts(mold, shaped, index, sealers)
+        if parts is None:
+            return None
+    return kernel.QueryForm([piece.encode() for piece in pieces], "".join(kinds), parts)
+
+
+def _query_parts(
+    mold: Mold, shaped: Shaped, index: Mapping[int, int], sealers: Sealers
+) -> list[bytes | int | tuple[int | bytes, Convert]] | None:
+    """As `QueryForm` takes them: the text is as `rewriting.join` would leave it."""
+    texts, made = "", list[bytes | int | tuple[int | bytes, Convert]]()
+    for part in mold.parts:
+        if isinstance(part, str):
+            texts += part
+            continue
+        if part >= 0 and part not in index:
+            texts += shaped.given.tokens[part]
+            continue
+        if texts:
+            made.append(texts.encode())
+            texts = ""
+        if part >= 0:
+            made.append(index[part])
+            continue
+        slot, _ = mold.slots[-1 - part]
+        cell = literal_cell(slot.sealing, mold.settings, sealers)
+        if cell is None or slot.sign:
+            return None
+        made.append((index[slot.token] if slot.token in index else slot.filled(shaped.given.tokens).encode(), cell))
+    texts = rewriting.join([texts])
+    return [*made, texts.encode()] if texts else made

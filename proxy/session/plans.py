@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from proxy.errors import Refused
 from proxy.sql.catalog import SearchPath
@@ -54,6 +54,14 @@ class _Family:
         return self.shapes.get(tuple([tokens[at] for at in self.fixed]))
 
 
+class Shaped(NamedTuple):
+    """`fixed`: the numbers of those of the literals, ascending, that are the same in all statements of the shape."""
+
+    shape: Shape
+    given: Cut
+    fixed: tuple[int, ...]
+
+
 class Plans:
     """`run` analyses; it does not raise."""
 
@@ -91,11 +99,14 @@ class Plans:
             self._texts.move_to_end(key)
         return found
 
-    def shaped(self, text: str, types: tuple[int, ...], path: SearchPath) -> tuple[Shape, tuple[str, ...]] | None:
+    def shaped(self, text: str, types: tuple[int, ...], path: SearchPath) -> Shaped | None:
         """The shape of a text, where it is known, and the text's own literals."""
         given = cut(text) if len(text) <= LONGEST else None
-        shape = None if given is None else self._shape(given, types, path)
-        return None if shape is None or given is None else (shape, given.tokens)
+        if given is None:
+            return None
+        shape = self._shape(given, types, path)
+        family = self._families.get((given.shape, types, path))
+        return None if shape is None or family is None else Shaped(shape, given, family.fixed or ())
 
     def _shape(self, given: Cut, types: tuple[int, ...], path: SearchPath) -> Shape | None:
         key = (given.shape, types, path)

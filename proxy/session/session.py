@@ -12,10 +12,9 @@ the place of the violation, and answers all that came before, as it would have d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from proxy.config import Policy
 from proxy.errors import ProtocolViolation
 from proxy.session.authentication import Authentication
 from proxy.session.backend import Backend
@@ -43,6 +42,9 @@ def _is_violation(item: Item) -> bool:
         return False
     fields = messages.parse_fields(item.raw)
     return messages.severity(fields) == b"FATAL" and messages.field(fields, b"C") == b"08P01"
+
+
+Swift = Callable[[bytes], bytes | None]
 
 
 class Session:
@@ -83,8 +85,6 @@ class Session:
         self._offence: ProtocolViolation | None = None
         """The client has broken the protocol; it is not read any more."""
         self._offence_sent = False
-        self._unaffected: Policy | None = None
-        """The policy that was last seen to leave this transparent session alone."""
 
     # -- what the server layer asks ------------------------------------------------------------------------------------
 
@@ -143,24 +143,27 @@ class Session:
 
     # -- what happens --------------------------------------------------------------------------------------------------
 
-    def swift_client(self, data: bytes) -> bytes | None:
-        """What goes to the server for these bytes from the client, where that can be told at a glance. None: they are
-        for `client_data`. To be called only while `wants_client`, with nothing left to take."""
-        if self._steady is not None:
-            return None if self._leaving else self._steady.client(data)
-        transparent = self._transparent
-        if transparent is None or self._leaving or self._shared.policy is not self._unaffected:
+    @property
+    def swift_client(self) -> Swift | None:
+        """The short way of bytes from the client, which holds until another method is called: what takes them and
+        gives what goes to the server, or None where they are for `client_data`. There is one only while
+        `wants_client`, and it is to be used only with nothing left to take."""
+        if self._leaving or not self.wants_client:
             return None
-        return transparent.swift_client(data)
+        if self._steady is not None:
+            return self._steady.client
+        transparent = self._transparent
+        return None if transparent is None or not transparent.is_swift else transparent.swift_client
 
-    def swift_server(self, data: bytes) -> bytes | None:
-        """The same for bytes from the server: what goes to the client. None: they are for `server_data`."""
-        if self._steady is not None:
-            return None if self._closing else self._steady.server(data)
-        transparent = self._transparent
-        if transparent is None or self._waiting or self._closing:
+    @property
+    def swift_server(self) -> Swift | None:
+        """The same for bytes from the server."""
+        if self._closing or self._waiting or self._offence is not None:
             return None
-        return transparent.swift_server(data)
+        if self._steady is not None:
+            return self._steady.server
+        transparent = self._transparent
+        return None if transparent is None or not transparent.is_swift else transparent.swift_server
 
     def client_data(self, data: bytes) -> None:
         """Bytes from the client; to be called only while `wants_client`."""
@@ -254,10 +257,10 @@ class Session:
         without it has to be answered first."""
         transparent = self._transparent
         self._waiting = False
-        if transparent is None or self._shared.policy is self._unaffected:
+        if transparent is None or self._shared.policy is transparent.unaffected:
             return False
         if not self._shared.database(self._database).policy:
-            self._unaffected = self._shared.policy
+            transparent.unaffected = self._shared.policy
         elif not transparent.is_open and not self._client.in_message:
             self._waiting = not transparent.settled
             if not self._waiting:
@@ -300,7 +303,7 @@ class Session:
         if not self._authentication.ready:
             return
         if not self._shared.database(self._database).policy:
-            self._transparent = Transparent(self._client, self._server, self._authentication.parameters)
+            self._transparent = Transparent(self._shared, self._client, self._server, self._authentication.parameters)
         else:
             self._begin_policy(b"I", inherited=False)
 

@@ -26,6 +26,7 @@ from proxy import kernel
 from proxy.errors import ProtocolViolation, Refused
 from proxy.session import rewriting
 from proxy.session.backend import Backend, is_held
+from proxy.session.binding import heads_of
 from proxy.session.conversation import Conversation, Copy, Expectation, Portal, Prepared
 from proxy.session.frontend import Frontend
 from proxy.session.guarding import named_tables
@@ -39,23 +40,24 @@ from proxy.session.molds import (
     Round,
     Unlike,
     is_simple,
+    query_form,
     spliced_query,
 )
 from proxy.session.names import UNSETTLED
 from proxy.session.planner import Basis, is_free
-from proxy.session.plans import Analysis
-from proxy.session.values import BINARY_FORMAT, Convert, literal_function, opening_function
+from proxy.session.plans import Analysis, Shaped
+from proxy.session.values import Convert, literal_function, opening_function
 from proxy.sql.plan import Effect, Plan, Statement
 from proxy.sql.shape import Shape, shape_of_plan
 from proxy.wire import messages
 from proxy.wire.codecs import Settings
-from proxy.wire.frames import HEADER
+from proxy.wire.frames import HEADER, SERVER_LENGTHS, lengths_of
 from proxy.wire.messages import spread_formats
 from proxy.wire.replies import Kind
 
-SERVER_SWIFT: Final = "12TnDCZ"
-SWIFT_BYTES: Final = 32 * 1024
-"""A result above that comes in several pieces."""
+_LONGEST: Final = 32 * 1024
+"""Bytes of a piece; a result above that comes in several pieces."""
+_ANSWERS: Final = kernel.Headers(lengths_of(SERVER_LENGTHS, "12TnDCZ"), _LONGEST)
 _DESCRIBE: Final = messages.build_describe(messages.Target(b"P", b""))
 _EXECUTE: Final = messages.build_execute(b"")
 _REST: Final = _EXECUTE + messages.SYNC
@@ -72,6 +74,7 @@ _COMMAND_COMPLETE: Final = ord("C")
 _BIND_COMPLETE: Final = ord("2")
 _STATUS: Final = {ord("I"): b"I", ord("T"): b"T", ord("E"): b"E"}
 _MOLDS: Final = 256
+_RECENT: Final = 8
 _LONGEST_PARSE: Final = 16 * 1024
 
 
@@ -95,9 +98,10 @@ class Steady:
         self._molds: dict[int, Mold] = {}
         """By the id() of their owners, which they keep alive."""
         self._parses: dict[bytes, _Parsed] = {}
+        self._recent: list[Mold] = []
+        """Of queries in the kernel's form, the last one first."""
         self._round: Round | None = None
         self._calm = False
-        conversation.server.set_swift(SERVER_SWIFT, most=SWIFT_BYTES)
 
     @property
     def busy(self) -> bool:
@@ -106,7 +110,7 @@ class Steady:
 
     def client(self, data: bytes) -> bytes | None:
         """What the server gets for `data`, where that is a round; None: it is for `Frontend`."""
-        if self._round is not None or not (self._calm or self._is_calm()) or not _LEAST <= len(data) <= SWIFT_BYTES:
+        if self._round is not None or not (self._calm or self._is_calm()) or not _LEAST <= len(data) <= _LONGEST:
             return None
         c, kind = self._c, data[0]
         basis = c.planner.standing()
@@ -296,19 +300,24 @@ class Steady:
         c, plan = self._c, prepared.plan
         bind = messages.parse_bind(raw)
         portal = Portal(plan, bind.result_formats, prepared.text, prepared.basis)
-        names = b"\0" + bind.statement + b"\0"
-        count = len(bind.values)
-        head = names + messages.pack_formats(bind.formats) + UINT16.pack(count)
-        made = Execution(portal, head, count, messages.pack_formats(bind.result_formats), head, None)
-        if plan.params is not None:
-            functions, formats = rewriting.parameter_functions(bind, prepared, c.settings, c.sealers)
-            made.params = [(param.client, seal) for param, seal in zip(plan.params, functions, strict=True)]
-            server_formats = [formats[client] if seal is None else BINARY_FORMAT for client, seal in made.params]
-            made.server_head = names + messages.pack_formats(server_formats) + UINT16.pack(len(plan.params))
-        return made
+        heads = heads_of(bind, prepared, c.settings, c.sealers)
+        tail = messages.pack_formats(bind.result_formats)
+        return Execution(portal, heads.client, len(bind.values), tail, heads.server, heads.params)
 
     def _query(self, data: bytes, basis: Basis) -> bytes:
         """The Query for the server. Raises Unlike, Refused, ProtocolViolation."""
+        for at, mold in enumerate(self._recent):
+            if mold.basis is not basis or mold.settings is not self._c.planner.settings:
+                self._recent.clear()
+                break
+            if (sent := mold.query_form.sealed(data)) is not None:  # type: ignore[union-attr]
+                if at:
+                    self._recent.insert(0, self._recent.pop(at))
+                self._round = mold.query_round
+                return sent
+        return self._query_by_text(data, basis)
+
+    def _query_by_text(self, data: bytes, basis: Basis) -> bytes:
         c = self._c
         if 1 + INT32.unpack_from(data, 1)[0] != len(data):
             raise Unlike
@@ -318,8 +327,10 @@ class Steady:
         if known is not None:
             mold = self._queried(known, basis)
         elif (shaped := basis.snapshot.plans.shaped(text, (), basis.path)) is not None:
-            shape, tokens = shaped
-            mold = self._queried(shape, basis)
+            mold, tokens = self._queried(shaped.shape, basis), shaped.given.tokens
+            if mold.is_known:
+                self._remember_form(mold, shaped)
+            mold.is_known = True
         else:
             raise Unlike
         sent = data
@@ -329,6 +340,15 @@ class Steady:
             mold.query_round = Round(mold)
         self._round = mold.query_round
         return sent
+
+    def _remember_form(self, mold: Mold, shaped: Shaped) -> None:
+        """The kernel takes the statements of this shape from now on, while there are few others in between."""
+        if mold.query_form is None and not mold.has_no_form:
+            mold.query_form = query_form(mold, shaped, self._c.sealers)
+            mold.has_no_form = mold.query_form is None
+        if mold.query_form is not None and mold not in self._recent:
+            self._recent.insert(0, mold)
+            del self._recent[_RECENT:]
 
     def _queried(self, owner: Shape | Analysis, basis: Basis) -> Mold:
         c = self._c
@@ -355,7 +375,7 @@ class Steady:
 
     def _learned(self, asked: Round, data: bytes) -> bytes | None:
         """As `server`, for an answer of another form than the last one, which then is the known form."""
-        kinds = self._c.server.swift(data)
+        kinds = _ANSWERS.kinds(data)
         if kinds is None or kinds[-2:] != b"CZ" or data[-1] not in _STATUS:
             return None
         try:

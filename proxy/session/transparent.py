@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
+from proxy import kernel
+from proxy.config import Policy
 from proxy.errors import ProtocolViolation
+from proxy.session.shared import Shared
 from proxy.wire import messages
-from proxy.wire.frames import Head, Item, Oversized, Run, Splitter
+from proxy.wire.frames import CLIENT_LENGTHS, SERVER_LENGTHS, Head, Item, Oversized, Run, Splitter, lengths_of
 
 CLIENT_PASSING: Final = "PBDECHd"
 SERVER_PASSING: Final = "123nsIcTtDCAdHV"
-CLIENT_SWIFT: Final = "PBDECHQSF"
-SERVER_SWIFT: Final = "123nsITtDCAZN"
-SWIFT_BYTES: Final = 4 * 1024
+_LONGEST: Final = 4 * 1024
 """A larger piece is likely to end within a message; then the look would be lost, and splitting it costs little more."""
 _ANSWERED: Final = frozenset(b"QSF")
-_UNANSWERED: Final = bytes(set(CLIENT_SWIFT.encode()) - _ANSWERED)
+_UNANSWERED: Final = b"PBDECH"
+_ASKING: Final = kernel.Headers(lengths_of(CLIENT_LENGTHS, "PBDECHQSF"), _LONGEST).kinds
+_ANSWERING: Final = kernel.Headers(lengths_of(SERVER_LENGTHS, "123nsITtDCAZN"), _LONGEST).kinds
 _READY: Final = ord("Z")
 _STATUS: Final = {ord("I"): b"I", ord("T"): b"T", ord("E"): b"E"}
 
@@ -24,10 +27,13 @@ _STATUS: Final = {ord("I"): b"I", ord("T"): b"T", ord("E"): b"E"}
 class Transparent:
     """Both directions. `parameters` is kept up to date with what ParameterStatus reports."""
 
-    def __init__(self, client: Splitter, server: Splitter, parameters: dict[str, str]) -> None:
+    def __init__(self, shared: Shared, client: Splitter, server: Splitter, parameters: dict[str, str]) -> None:
         self.status = b"I"
         self.fatal_relayed = False
         self.leaving = False
+        self.unaffected: Policy | None = None
+        """The policy that was last seen to leave this session alone."""
+        self._shared = shared
         self._client = client
         self._server = server
         self.is_open = False
@@ -38,15 +44,11 @@ class Transparent:
         self._streaming = 0  # bytes to come of a large Query or FunctionCall
         client.set_passing(CLIENT_PASSING, passing=True)
         server.set_passing(SERVER_PASSING, passing=True)
-        client.set_swift(CLIENT_SWIFT, most=SWIFT_BYTES)
-        server.set_swift(SERVER_SWIFT, most=SWIFT_BYTES)
 
     def leave(self) -> None:
         """Messages are to be seen again: a policy has come."""
         self._client.set_passing(CLIENT_PASSING, passing=False)
         self._server.set_passing(SERVER_PASSING, passing=False)
-        self._client.set_swift("")
-        self._server.set_swift("")
 
     @property
     def settled(self) -> bool:
@@ -64,12 +66,21 @@ class Transparent:
 
     # -- what came in is forwarded as one piece ------------------------------------------------------------------------
 
+    @property
+    def is_swift(self) -> bool:
+        """What comes in now may be given to `swift_client` and `swift_server`, until an item comes."""
+        return (
+            not self._copying
+            and not self._streaming
+            and not self.leaving
+            and self._client.at_boundary
+            and self._server.at_boundary
+        )
+
     def swift_client(self, data: bytes) -> bytes | None:
         """`data`: it is to be forwarded as it is, and has been noted. None: it is to be split."""
-        if self._copying or self._streaming:
-            return None
-        kinds = self._client.swift(data)
-        if not kinds:
+        kinds = _ASKING(data)
+        if not kinds or self._shared.policy is not self.unaffected:
             return None
         self._outstanding.extend(kinds.translate(None, _UNANSWERED))
         self.is_open = kinds[-1] not in _ANSWERED
@@ -77,9 +88,7 @@ class Transparent:
 
     def swift_server(self, data: bytes) -> bytes | None:
         """As `swift_client`."""
-        if self._copying:
-            return None
-        kinds = self._server.swift(data)
+        kinds = _ANSWERING(data)
         if not kinds:
             return None
         ready = kinds.count(b"Z")

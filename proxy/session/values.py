@@ -124,14 +124,22 @@ def joining_function(sealing: Sealing, formats: Sequence[int], settings: Setting
     return seal_pattern
 
 
+def literal_cell(sealing: Sealing, settings: Settings, sealers: Sealers) -> Convert | None:
+    """The value of a literal in UTF-8 -> sealed; None: it is an array, whose elements are sealed. The callable raises
+    Refused."""
+    if sealing.is_array:
+        return None
+    return sealing_function(sealing, TEXT_FORMAT, replace(settings, client_encoding="UTF8"), sealers)
+
+
 def literal_function(sealing: Sealing, settings: Settings, sealers: Sealers) -> Callable[[str], str]:
     """A literal of the statement -> the SQL text `E'\\\\x<hex>'`; an array's is a bytea[] literal.
 
     The callable raises Refused.
     """
     in_utf8 = replace(settings, client_encoding="UTF8")
-    if not sealing.is_array:
-        seal = sealing_function(sealing, TEXT_FORMAT, in_utf8, sealers)
+    seal = literal_cell(sealing, settings, sealers)
+    if seal is not None:
         return lambda text: f"E'\\\\x{seal(text.encode()).hex()}'"
     source = sealing.client_type
     seal_element = _seal_canonical(sealing, source.element, in_utf8, sealers)

@@ -14,12 +14,11 @@ from pglast import ast
 
 from proxy.config import DatabasePolicy
 from proxy.errors import Refused
-from proxy.sql import refusals
-from proxy.sql.catalog import Catalog, Relation, SearchPath
+from proxy.sql.catalog import Catalog, SearchPath
 from proxy.sql.parsing import Parsed, parse, too_deep
 from proxy.sql.plan import Failure, Plan, Statement
 from proxy.sql.rules import RULES
-from proxy.sql.survey import has_natural
+from proxy.sql.shadows import refuse_dependent
 from proxy.sql.task import DDL_AND_PATH, Task
 
 # What may call a declared function; EXECUTE and what makes tables are looked at where they are handled.
@@ -98,7 +97,10 @@ def _plan(
     task.effects = rule.effects
     if rule.handler is None:
         return task.forward()
-    return _with_pending(task, rule.handler(task, parsed.node))
+    plan = rule.handler(task, parsed.node)
+    if task.carriers.has_shadows:
+        refuse_dependent(parsed.node, task.mentions().relations)
+    return _with_pending(task, plan)
 
 
 def _with_pending(task: Task, plan: Plan) -> Plan:
@@ -110,21 +112,10 @@ def _with_pending(task: Task, plan: Plan) -> Plan:
     pending = frozenset(oid for _, relation in named for oid in task.carriers.pending_in(relation))
     if not pending:
         return plan
-    _refuse_natural(task.node, [relation for _, relation in named])
     if plan.prepares is not None:
         inner = replace(plan.prepares.plan, pending=pending)
         plan = replace(plan, prepares=replace(plan.prepares, plan=inner))
     return replace(plan, pending=pending)
-
-
-def _refuse_natural(node: ast.Node, named: list[Relation]) -> None:
-    """Raises Refused for NATURAL JOIN where a table with a shadow is named twice: it would join on the shadow too. What
-    is analysed refuses more finely (sources.py)."""
-    twice = {relation.oid: relation for number, relation in enumerate(named) if relation in named[:number]}
-    if any(attribute.is_shadow for relation in twice.values() for attribute in relation.attributes) and has_natural(
-        node
-    ):
-        raise refusals.natural_shadows(None)
 
 
 def _unlisted(task: Task) -> Plan:

@@ -277,6 +277,11 @@ class Relation:
     def by_name(self) -> Mapping[str, Attribute]:
         return {attribute.name: attribute for attribute in self.attributes}
 
+    @cached_property
+    def has_shadow(self) -> bool:
+        """True where a command is preparing one of its columns."""
+        return any(attribute.is_shadow for attribute in self.attributes)
+
     @property
     def is_system(self) -> bool:
         return self.schema in ("pg_catalog", "information_schema")

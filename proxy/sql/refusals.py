@@ -210,12 +210,11 @@ def unknown_columns(position: int | None) -> Refused:
     )
 
 
-def natural_shadows(position: int | None) -> Refused:
-    """NATURAL JOIN of a table with itself while one of its columns is being sealed: it would join on the shadow too."""
+def shadows(construct: str, relation: str) -> Refused:
+    """The answer would depend on the column that a command is preparing."""
     return Refused(
-        "NATURAL JOIN of a table with itself cannot run while one of its columns is being sealed, unsealed or resealed",
-        hint="name the columns with USING, or wait until the command is done",
-        position=position,
+        f'{construct} on "{relation}" cannot run while one of its columns is being sealed, unsealed or resealed',
+        hint="name the columns, or wait until the command is done",
     )
 
 

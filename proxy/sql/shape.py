@@ -214,13 +214,18 @@ def _marks(given: Cut, fixed: frozenset[int]) -> dict[int, str]:
     """Token number -> a literal of the same kind that occurs nowhere else."""
     kinds = [character for character in given.shape if STRING <= character <= DECIMAL]
     marks: dict[int, str] = {}
+    taken: set[str] = set()
     for number, kind in enumerate(kinds):
         if number not in fixed:
             mark = _mark(kind)
-            while mark in marks.values():
+            while mark in taken:
                 mark = _mark(kind)
             marks[number] = mark
+            taken.add(mark)
     return marks
+
+
+_LIKE_A_MARK: Final = re.compile(r"'sw[0-9a-f]{16}'|[0-9]+(?:\.[0-9]+)?")
 
 
 def _mark(kind: str) -> str:
@@ -255,16 +260,18 @@ def _drawn(statement: Statement, length: int, marks: dict[int, str]) -> Shape | 
     if plan.template is None:
         return Shape(plan, statement.start, length - statement.end, None, ())
     parts: list[str | int] = []
-    pattern = re.compile("|".join(map(re.escape, written))) if written else None
     for at, piece in enumerate(plan.template):
         if at:
             parts.append(-at)
         done = 0
-        for match in pattern.finditer(piece) if pattern is not None else ():
-            parts += (piece[done : match.start()], written[match[0]])
-            if written[match[0]] in seen:
+        for match in _LIKE_A_MARK.finditer(piece):
+            number = written.get(match[0])
+            if number is None:
+                continue
+            if number in seen:
                 return None
-            seen.add(written[match[0]])
+            parts += (piece[done : match.start()], number)
+            seen.add(number)
             done = match.end()
         parts.append(piece[done:])
     if seen != set(marks):

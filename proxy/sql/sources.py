@@ -12,7 +12,7 @@ from pglast import ast, enums
 
 from proxy.sql import ctes, refusals, views
 from proxy.sql.calls import is_unnest
-from proxy.sql.catalog import SHADOW_PREFIX, Relation
+from proxy.sql.catalog import Relation
 from proxy.sql.context import Context
 from proxy.sql.conversions import common_type
 from proxy.sql.declared import declared, declared_call
@@ -211,8 +211,6 @@ def _join(ctx: Context, node: ast.JoinExpr, scope: Scope) -> tuple[list[Entry], 
         else:
             present = {name for name, _ in right.expand()}
             names = [name for name, _ in left.expand() if name in present]
-        if any(name.startswith(SHADOW_PREFIX) for name in names):
-            raise refusals.natural_shadows(None)
     merged = {name: _merge(ctx, node, left, right, name) for name in names}
     if node.quals is not None:
         level = Scope(scope.parent)

@@ -23,6 +23,7 @@ Tree: TypeAlias = Any
 
 _CHANGES: Final = (ast.InsertStmt, ast.UpdateStmt, ast.DeleteStmt, ast.MergeStmt)
 _NO_NAMES: Final[frozenset[str]] = frozenset()
+_ANY_TABLE: Final = 0  # InvalidOid
 
 
 _CHILDREN: Final[dict[type, tuple[str, ...]]] = {}
@@ -125,20 +126,6 @@ def constants(node: Any) -> list[ast.A_Const]:
     return found
 
 
-def has_natural(node: Any) -> bool:
-    """Whether a NATURAL JOIN is in the tree."""
-    pending: list[Any] = [node]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, (tuple, list)):
-            pending.extend(item)
-        elif isinstance(item, ast.Node):
-            if isinstance(item, ast.JoinExpr) and item.isNatural:
-                return True
-            pending.extend(getattr(item, slot) for slot in children_of(item))
-    return False
-
-
 def place_of(node: Any) -> int | None:
     """The first location in a tree (a constant has none of its own); None: there is none."""
     found: int | None = None
@@ -220,6 +207,16 @@ class Carriers:
         except ParseError:
             return True
         return any(self.carries(other) for name in named(statements) for other in self._all_of(name))
+
+    @property
+    def has_shadows(self) -> bool:
+        """True where a table of the policy has a column that a command is preparing."""
+        answer = self._known.get(_ANY_TABLE)
+        if answer is None:
+            tables = (self.catalog.by_name.get(name) for name in self.policy.tables)
+            answer = any(table is not None and table.has_shadow for table in tables)
+            self._known[_ANY_TABLE] = answer
+        return answer
 
     @property
     def has_pending(self) -> bool:

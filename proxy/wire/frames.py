@@ -33,7 +33,6 @@ HEAD_BYTES: Final = 4 * 1024
 MAX_MESSAGE: Final = 64 * 1024 * 1024
 """Default bound for a message that has to be collected."""
 
-_REMEMBERED: Final = 64
 _SMALL: Final = 10_000  # PQ_SMALL_MESSAGE_LIMIT
 _LARGE: Final = 0x3FFFFFFF - 1  # PQ_LARGE_MESSAGE_LIMIT
 _TOKEN: Final = 65_535  # PG_MAX_AUTH_TOKEN_LENGTH
@@ -78,6 +77,11 @@ SERVER_LENGTHS: Final[Lengths] = {
     "W": (7, _ANY),
     "V": (8, _ANY),
 }
+
+
+def lengths_of(lengths: Lengths, types: str) -> dict[int, tuple[int, int]]:
+    """Those of some types, which are known by their byte."""
+    return {ord(kind): lengths[kind] for kind in types}
 
 
 class Run(bytes):
@@ -153,9 +157,6 @@ class Splitter:
         self._streamed = -1
         self._stream_kind = -1
         self._stream_rest = 0  # bytes of a body still to come of a message of this kind, which is streamed
-        self._swift: list[tuple[int, int] | None] = [None] * 256
-        self._swift_bytes = 0
-        self._seen: dict[int, tuple[struct.Struct, tuple[int, ...], bytes]] = {}
         self._buffer = b""
         self._at = 0
         self._rest = 0  # bytes still to come of a message that passes or is skipped
@@ -179,42 +180,6 @@ class Splitter:
         come out in part."""
         self._streamed = -1 if kind is None else kind
 
-    def set_swift(self, types: str, *, most: int = 0) -> None:
-        """The types that `swift` lets through, and the bytes of a piece up to which it is worth a look."""
-        self._swift_bytes = most
-        self._swift = [bounds if chr(kind) in types else None for kind, bounds in enumerate(self._lengths)]
-        self._seen = {}
-
-    def swift(self, data: bytes) -> bytes | None:
-        """The types of the messages in `data`, in order, where it is whole messages of swift types and nothing is held
-        in front of it: then it may be forwarded as it is, and is not to be fed. None: feed it."""
-        end = len(data)
-        if end > self._swift_bytes or self._at != len(self._buffer):
-            return None
-        if self._rest or self._stream_rest or self._pass_next or self._collected:
-            return None
-        # Clients repeat themselves: where all headers that a piece of this size once had are there again, nothing else
-        # can be there.
-        if (seen := self._seen.get(end)) is not None and seen[0].unpack(data) == seen[1]:
-            return seen[2]
-        at, kinds, swift, headers = 0, bytearray(), self._swift, list[int]()
-        while end - at >= HEADER:
-            kind = data[at]
-            bounds = swift[kind]
-            (length,) = _LENGTH.unpack_from(data, at + 1)
-            if bounds is None or not bounds[0] <= length <= bounds[1]:
-                return None
-            kinds.append(kind)
-            headers += (kind, length)
-            at += 1 + length
-        if at != end:
-            return None
-        found = bytes(kinds)
-        if seen is None and len(kinds) <= _REMEMBERED and len(self._seen) < _REMEMBERED:
-            layout = "!" + "".join(f"Bi{length - 4}x" for length in headers[1::2])
-            self._seen[end] = struct.Struct(layout), tuple(headers), found
-        return found
-
     def pass_frame(self) -> None:
         """Forward the message whose Head was shown last."""
         self._pass_next = True
@@ -222,7 +187,8 @@ class Splitter:
     @property
     def at_boundary(self) -> bool:
         """True when no byte is held and no message is half-way through."""
-        return self._at == len(self._buffer) and not (self._rest or self._stream_rest or self._missing)
+        held = self._rest or self._stream_rest or self._missing or self._collected
+        return self._at == len(self._buffer) and not held
 
     @property
     def in_message(self) -> bool:

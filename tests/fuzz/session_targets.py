@@ -15,7 +15,7 @@ from proxy.sql import analyse
 from tests.fuzz.server import KNOWN, HonestServer
 from tests.fuzz.source import SERVER, Source, pieces
 from tests.fuzz.traces import GOLDEN_MESSAGES
-from tests.session.playbook import POLICY, STARTED, Analyser, Book, Sealers, Talk, facts, kinds, query, split
+from tests.session.playbook import POLICY, STARTED, Analyser, Book, Sealers, Talk, facts, kinds, query, shortly, split
 from tests.session.test_session_fuzz import CANARY, CLIENT
 
 # -- before a session --------------------------------------------------------------------------------------------------
@@ -111,7 +111,7 @@ def server_side(data: bytes) -> None:
     while source and not session.closing:
         side, piece = source.record()
         if side == SERVER:
-            swift = session.swift_server(piece)
+            swift = shortly(session, "server", piece)
             if swift is None:
                 session.server_data(piece)
         else:
@@ -120,7 +120,7 @@ def server_side(data: bytes) -> None:
                     break
                 left -= 1
                 raw = HONEST[choice % len(HONEST)]
-                if (swift := session.swift_client(raw)) is not None:
+                if (swift := shortly(session, "client", raw)) is not None:
                     sent += swift
                 else:
                     session.client_data(raw)
@@ -144,7 +144,7 @@ def _conversation(chunks: list[bytes], *, swift: bool, policy: Policy | None = N
         sent = b""
         if waiting and session.wants_client:
             piece = waiting.pop()
-            passed = session.swift_client(piece) if swift else None
+            passed = shortly(session, "client", piece) if swift else None
             if passed is None:
                 session.client_data(piece)
             sent = passed or b""
@@ -153,7 +153,7 @@ def _conversation(chunks: list[bytes], *, swift: bool, policy: Policy | None = N
         to_client += b"".join(session.take_to_client())
         answer = server.receive(sent)
         if answer:
-            passed = session.swift_server(answer) if swift else None
+            passed = shortly(session, "server", answer) if swift else None
             if passed is None:
                 session.server_data(answer)
             to_client += passed or b""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
+from proxy import kernel
 from proxy.errors import ProtocolViolation, Refused
 from proxy.pgtypes import FACTS, Family, SqlType
 from proxy.wire import messages
@@ -25,7 +26,7 @@ from proxy.wire.codecs import (
 from proxy.wire.codecs import canonical as searched
 from proxy.wire.codecs.records import parse_binary, parse_text, print_binary, print_text
 from proxy.wire.copy import SIGNATURE, CopyFields, CopyOptions, CopyReader, CopyWriter, RawRow
-from proxy.wire.frames import CLIENT_LENGTHS, SERVER_LENGTHS, Frame, Head, Oversized, Run, Splitter
+from proxy.wire.frames import CLIENT_LENGTHS, SERVER_LENGTHS, Frame, Head, Oversized, Run, Splitter, lengths_of
 from tests.fuzz.source import Source, pieces
 
 # -- framing -----------------------------------------------------------------------------------------------------------
@@ -68,9 +69,9 @@ def framing(data: bytes) -> None:
     cut = _framed(to_server, passing, bound, pass_heads, streamed, pieces(stream, sizes))
     assert whole == cut
     splitter = Splitter(SERVER_LENGTHS, side="peer")
-    splitter.set_swift("2TnDCZ")
-    if (kinds := splitter.swift(stream)) is not None:
-        assert kinds == splitter.swift(stream)
+    headers = kernel.Headers(lengths_of(SERVER_LENGTHS, "2TnDCZ"), 1 << 20)
+    if (kinds := headers.kinds(stream)) is not None:
+        assert kinds == headers.kinds(stream)
         splitter.feed(stream)
         seen = bytearray()
         while (item := splitter.next()) is not None:

@@ -1,4 +1,4 @@
-"""Rounds: both kernels take the same bytes for a round, and make the same of them."""
+"""Headers and rounds: both kernels take the same bytes for a round, and make the same of them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from proxy.errors import Refused
 from proxy.kernel import rounds
 from proxy.wire import messages
+from proxy.wire.frames import SERVER_LENGTHS, lengths_of
 from proxy.wire.messages import Bind, Target, build_data_row, message
 from tests.kernel.test_twins import mutated
 
@@ -169,3 +170,61 @@ def test_answers_are_opened_alike(
     data = mutated(told(rows, random.Random(seed).choice([b"I", b"T"]), answer[0]), seed)
     found = [kernel.Answer(*given_, may_be_rows=may_be_rows).opened(data) for kernel in (rounds, native)]
     assert found[0] == found[1]
+
+
+ROW, DONE = build_data_row([b"a"]), message(b"C", b"SELECT 1\0")
+PIECES = [ROW, DONE, build_data_row([b"y"]), message(b"D", b"\0" * 11), message(b"I"), message(b"Z", b"I")]
+LENGTHS = lengths_of(SERVER_LENGTHS, "DCI")
+
+
+def types_of(data: bytes) -> bytes | None:
+    """The slow and obvious way: the types of whole messages; None where a part of one is left."""
+    found = b""
+    while data:
+        size = 1 + int.from_bytes(data[1:5])
+        if len(data) < max(5, size):
+            return None
+        found, data = found + data[:1], data[size:]
+    return found
+
+
+@given(st.lists(st.tuples(st.lists(st.sampled_from(PIECES), max_size=5), st.integers(0, 4)), max_size=30))
+def test_the_kinds_of_whole_messages_are_told(native: ModuleType, given_: list[tuple[list[bytes], int]]) -> None:
+    both = [kernel.Headers(LENGTHS, 4096) for kernel in (rounds, native)]
+    for sent, cut in given_:  # one object, so that it meets pieces of a size that it remembers
+        data = b"".join(sent)[: -cut or None]
+        kinds = types_of(data)
+        for headers in both:
+            assert headers.kinds(data) == (None if kinds is None or b"Z" in kinds else kinds)
+
+
+@given(st.binary(max_size=40), st.integers(0, 2**32))
+def test_headers_of_anything_are_told_alike(native: ModuleType, noise: bytes, seed: int) -> None:
+    both = [kernel.Headers(LENGTHS, 60) for kernel in (rounds, native)]
+    chance = random.Random(seed)
+    for _ in range(4):
+        data = mutated(b"".join(chance.choices([*PIECES, noise], k=3)), chance.getrandbits(32))
+        assert both[0].kinds(data) == both[1].kinds(data)
+
+
+def test_a_piece_of_the_same_size_with_other_borders_is_not_taken_for_the_remembered_one(kernel: ModuleType) -> None:
+    headers = kernel.Headers(LENGTHS, 4096)
+    short, long = message(b"D", b"\0\1"), DONE
+    assert [headers.kinds(short + long), headers.kinds(short + long), headers.kinds(long + short)] == [
+        b"DC",
+        b"DC",
+        b"CD",
+    ]
+    assert headers.kinds(b"D\0\0\0\x7f" + (short + long)[5:]) is None
+
+
+def test_more_messages_than_fit_the_stack(kernel: ModuleType) -> None:
+    assert kernel.Headers(LENGTHS, 4096).kinds((DONE + ROW) * 100) == b"CD" * 100
+    assert kernel.Headers(LENGTHS, len(DONE)).kinds(DONE + ROW) is None
+
+
+@pytest.mark.parametrize(
+    "bad", [b"D\0\0\0\3\0", b"D\xff\xff\xff\xff\0", b"Z\0\0\0\5I", b"C\0\0", b"\0" * 5, b"Z" + bytes(4)]
+)
+def test_what_is_not_whole_messages_of_these_types_is_left(kernel: ModuleType, bad: bytes) -> None:
+    assert kernel.Headers(LENGTHS, 4096).kinds(ROW + bad) is None

@@ -105,6 +105,8 @@ class Writer(threading.Thread):
         self._stopped = threading.Event()
         self._random = random.Random(number)
         self._is_sealed = False
+        self.cursor: type[psycopg.Cursor] = psycopg.Cursor
+        """psycopg.ClientCursor: the simple protocol."""
 
     def stop(self) -> None:
         self._stopped.set()
@@ -114,7 +116,9 @@ class Writer(threading.Thread):
 
     def run(self) -> None:
         try:
-            with psycopg.connect(self._dsn, autocommit=True, prepare_threshold=None) as connection:
+            with psycopg.connect(
+                self._dsn, autocommit=True, prepare_threshold=None, cursor_factory=self.cursor
+            ) as connection:
                 self.pid = connection.info.backend_pid
                 while not self._stopped.is_set():
                     began = time.monotonic()

@@ -10,8 +10,9 @@ import psycopg
 import pytest
 
 from proxy.ops.life.recipe import Operation
+from tests.life.rotation_oracle import rotating
 from tests.life.test_life_proxied import COLUMN, Live
-from tests.support.servers import Database
+from tests.support.servers import Database, Server
 from tests.support.stack import running
 
 ROWS = 400
@@ -116,3 +117,13 @@ def test_no_answer_is_wrong_while_an_equality_key_is_rotated(live: Live) -> None
     assert min(asker.rounds for asker in askers) >= 8
     with live.stack.direct() as direct:
         assert direct.execute("SELECT count(DISTINCT substr(email, 1, 6)) FROM people").fetchone() == (1,)
+
+
+def test_the_oracles_statements_have_their_answers_while_keys_are_rotated(pg18: Server) -> None:
+    with rotating(pg18, every=7, pause=2) as rotation:
+        rotation.rotate(["join:emails", "public.customers.status"])
+        keys = rotation.keys()
+    reader, writer = rotation.askers
+    assert [asker.wrong for asker in rotation.askers] == [[], []]
+    assert (keys["join:emails"], keys["public.customers.status"]) == (1, 1)
+    assert min(reader.asked, writer.asked) > 50

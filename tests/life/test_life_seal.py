@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from proxy.ops.database import connect
+from proxy.ops.life.fill import Settings
+from proxy.ops.life.recipe import Operation
+from proxy.ops.life.run import run
+from proxy.ops.schema import install
+from tests.life.conftest import Scene
+
 TYPES = """
 public.t:
   a_text:    {type: text}
@@ -95,3 +102,23 @@ async def there_and_back(scene, *, in_place: bool) -> None:
     )
     assert dict(kinds) == {column: str(scene.column(f"public.t.{column}").type) for column in COLUMNS}
     assert scene.leftovers() == []
+
+
+async def test_an_ordinary_role_that_owns_the_table_seals_and_unseals(shop: Scene) -> None:
+    role = f"keeper_{shop.database.dbname}"
+    shop.set_policy("public.t: {v: {type: text, search: equality}}")
+    shop.sql.execute(f"CREATE ROLE {role} LOGIN; DROP SCHEMA sealwire CASCADE")
+    shop.sql.execute(f"ALTER DATABASE {shop.database.dbname} OWNER TO {role}")
+    dsn = shop.database.server.dsn(shop.database.dbname, user=role)
+    try:
+        async with connect(dsn) as connection:
+            await install(connection)
+            await connection.execute("CREATE TABLE t AS SELECT i AS id, 'row ' || i AS v FROM generate_series(1, 9) i")
+        settings = Settings(dsn, batch=5)
+        for operation in (Operation.SEAL, Operation.UNSEAL):
+            _, result = await run(shop.config, shop.order(operation, "public.t.v"), settings)
+            assert result is not None
+            assert result.rows == 9
+        assert shop.rows("SELECT v FROM t WHERE id = 3") == [("row 3",)]
+    finally:
+        shop.sql.execute(f"REASSIGN OWNED BY {role} TO CURRENT_USER; DROP OWNED BY {role}; DROP ROLE {role}")

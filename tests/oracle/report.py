@@ -33,6 +33,13 @@ simple and the extended protocol, with text and binary results, and with its lit
 - **gap**: refused today although the scheme carries it. Never a wrong answer: that fails the tests.
 
 The statements are in `tests/oracle/corpus`, by theme. Order on text is bytewise, as under `COLLATE "C"`.
+
+While a column is being sealed, unsealed or resealed (docs/column-life.md), the same statements give the same answers,
+but for these errors, after which a statement is to be prepared or its transaction to be run again: 0A000 `cached plan
+must not change result type` for a statement that was prepared before the swap, and 40001 for a transaction whose
+snapshot is from before it. Refused with 0A000 meanwhile: whole-row values, DISTINCT and set operations over `*`,
+NATURAL JOIN of the table with itself; and CREATE INDEX CONCURRENTLY with a literal of a column whose entry says
+`pending: true`. `SELECT *` shows the column that is being prepared. `make rotation` and tests/life hold this.
 """
 GAPS_HEAD = """# Statements that should run and are refused. Written by `python -m tests.oracle.report`; the tests fail
 # when a line is missing, and when a gap that is listed has been closed. Key, two spaces, the first words.

@@ -43,11 +43,8 @@ class PlainSession:
         self._to_client: list[bytes] = []
         self._to_server: list[bytes] = []
 
-    def swift_client(self, data: bytes) -> bytes | None:
-        return None
-
-    def swift_server(self, data: bytes) -> bytes | None:
-        return None
+        self.swift_client: Callable[[bytes], bytes | None] | None = None
+        self.swift_server: Callable[[bytes], bytes | None] | None = None
 
     def client_data(self, data: bytes) -> None:
         assert self.wants_client, "fed while it does not want to be"

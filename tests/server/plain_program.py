@@ -1,11 +1,13 @@
 """The proxy's process machinery with sessions that only pass bytes on; started by the tests as a program.
 
 `python -m tests.server.plain_program DIRECTORY LISTEN_HOST UPSTREAM_HOST UPSTREAM_PORT WORKERS GRACE`; each reload adds
-the process id to the file `reloads` in DIRECTORY. A file `broken` there makes workers fail as soon as they start.
+the process id to the file `reloads` in DIRECTORY, and each process that serves the number of objects that its garbage
+collector leaves alone to the file `frozen`. A file `broken` there makes workers fail as soon as they start.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -45,6 +47,8 @@ def main(directory: Path, listen_host: str, upstream_host: str, upstream_port: i
     def make_edge(sockets: list[object]) -> Edge:
         if (directory / "broken").exists():
             raise RuntimeError
+        with (directory / "frozen").open("a") as file:
+            file.write(f"{gc.get_freeze_count()}\n")
         return Edge(config, Sessions(WatchingSession), sockets=sockets)  # type: ignore[arg-type]
 
     logs.configure()

@@ -189,6 +189,14 @@ def test_a_cancel_request_finds_its_statement_whichever_worker_takes_it(
             holder.close()
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_lives_as_long_as_the_process_is_not_collected(start: Start, tmp_path: Path, workers: int) -> None:
+    start(workers)
+    frozen = (tmp_path / "frozen").read_text().split()
+    assert len(frozen) == workers
+    assert min(map(int, frozen)) > 10_000, "the objects of all modules"
+
+
 def test_no_core_file_can_be_written(start: Start) -> None:
     program, _ = start(2)
     for pid in (program.process.pid, *program.children):

@@ -403,6 +403,12 @@ class Talk:
         self.at_client()
 
 
+def shortly(session: Session, side: str, data: bytes) -> bytes | None:
+    """What becomes of `data` from `side`, client or server, by the short way; None: it is not for that."""
+    way = session.swift_client if side == "client" else session.swift_server
+    return None if way is None else way(data)
+
+
 def kinds(sent: Iterable[bytes]) -> str:
     """The types of messages, as one word."""
     return b"".join(raw[:1] for raw in sent).decode()

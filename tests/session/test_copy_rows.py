@@ -107,7 +107,7 @@ def with_kernel(plan: CopyPlan, made: Callable[..., Rows | None]) -> CopyTransfo
         return transform_of(plan)
 
 
-def test_the_rows_between_are_the_kernels_and_the_others_are_read_one_by_one() -> None:
+def test_rows_are_the_kernels_however_they_are_cut_and_what_it_leaves_is_read_one_by_one() -> None:
     transform = with_kernel(TEXT, lambda *_, **__: Rows())  # once a first row has begun the data
     assert transform.feed(b"1\tann\n2\tb") == b"1\t" + field(b"ann") + b"\n"
     assert transform.feed(b"ob\n3\tcyd\n4\td!\n5\te\n6\t") == (

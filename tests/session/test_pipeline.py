@@ -367,3 +367,55 @@ def test_ddl_under_way_in_a_pipeline_is_still_ddl_when_an_earlier_batch_ends() -
     talk.server(complete("CREATE TABLE"), ready())
     assert talk.serve_reads() == []
     assert talk.at_server() == [query("CREATE TABLE b (a int)")]
+
+
+def test_binds_of_one_statement_are_sealed_whatever_differs_between_them() -> None:
+    talk = Talk().warm()
+    talk.prepare()
+    cases: list[tuple[bytes | None, str, tuple[int, ...], tuple[int, ...]]] = [
+        (b"ann", "", (), ()),
+        (b"bob", "", (), ()),
+        (None, "", (), ()),
+        (b"", "", (), ()),
+        (b"a much longer value", "", (1,), ()),
+        (b"cid", "", (1,), (0, 1)),
+        (b"dot", "p", (1,), (0, 1)),
+        (b"eve", "p", (0,), (1,)),
+        (b"fay", "", (), ()),
+    ]
+    for value, portal, formats, results in cases * 2:
+        talk.client(bind(value, statement="s", portal=portal, formats=formats, results=results), execute(portal))
+        sealed = None if value is None else seal(value)
+        assert talk.at_server()[0] == bind(sealed, statement="s", portal=portal, formats=(1,), results=results)
+    talk.client(SYNC)
+    talk.server(*(BOUND, complete("SELECT 0")) * 2 * len(cases), ready())
+    assert kinds(talk.at_client()) == "2C" * 2 * len(cases) + "Z"
+
+
+def test_a_bind_like_the_last_one_is_sealed_under_the_settings_of_now() -> None:
+    talk = Talk().warm()
+    talk.prepare()
+    for encoding, value in (("UTF8", "é".encode()), ("LATIN1", b"\xe9"), ("LATIN1", b"\xe9"), ("UTF8", "é".encode())):
+        talk.server(message(b"S", b"client_encoding\0" + encoding.encode() + b"\0"))
+        talk.client(bind(value, statement="s"), bind(value, statement="s"), SYNC)
+        assert talk.at_server()[:2] == [bind(seal("é".encode()), statement="s", formats=(1,))] * 2
+        talk.server(BOUND, BOUND, ready())
+
+
+def test_the_first_bad_value_among_binds_of_one_form_is_the_one_told() -> None:
+    talk = Talk().warm()
+    talk.prepare()
+    one, bad = bind(b"ann", statement="s"), bind(b"\xff", statement="s")
+    talk.client(one, execute(), one, execute(), bad, execute(), one, execute(), SYNC)
+    assert kinds(talk.at_server()) == "BEBEPS"
+    talk.server(BOUND, complete("SELECT 0"), BOUND, complete("SELECT 0"), POISONED, ready())
+    received = talk.at_client()
+    assert kinds(received) == "2C2CEZ"
+    assert error_fields(received[4])["C"] == "22021"
+    for values in ((), (b"x", b"y")):
+        talk.client(bind(*values, statement="s"), SYNC)
+        assert kinds(talk.at_server()) == "PS"
+        talk.server(POISONED, ready())
+        assert error_fields(talk.at_client()[0])["C"] == "08P01"
+    talk.client(one[:4] + bytes((one[4] + 1,)) + one[5:] + b"\0", SYNC)
+    assert kinds(talk.at_client())[:1] == "E", "a byte too many"

@@ -33,6 +33,7 @@ from tests.session.playbook import (
     ready,
     row,
     seal,
+    shortly,
     split,
 )
 
@@ -185,7 +186,7 @@ def test_the_short_way_of_a_piece_that_passes_comes_to_the_same(
         for at in range(0, len(data), step):
             piece = data[at : at + step]
             getattr(long, f"{to}_data")(piece)
-            passes = getattr(short, f"swift_{to}")(piece)
+            passes = shortly(short, to, piece)
             if passes is None:
                 getattr(short, f"{to}_data")(piece)
             taken = (
@@ -205,12 +206,12 @@ def test_a_piece_that_passes_takes_the_short_way_until_a_policy_comes() -> None:
     shared = Shared(EMPTY, Sealers(), analyse=Book())
     session = Session(shared, database="shop", user="app", parameters={})
     session.server_data(STARTED)
-    assert session.swift_client(query("SELECT 1"))
+    assert shortly(session, "client", query("SELECT 1"))
     assert not session.idle
-    assert session.swift_server(complete("SELECT 1") + ready())
+    assert shortly(session, "server", complete("SELECT 1") + ready())
     assert session.idle
     shared.replace_policy(POLICY)
-    assert session.swift_client(query("SELECT 1")) is None
+    assert shortly(session, "client", query("SELECT 1")) is None
 
 
 def test_answers_that_are_not_seen_at_a_glance_are_split() -> None:
@@ -495,3 +496,15 @@ def test_a_malformed_negotiation_ends_the_session(body: bytes) -> None:
     session = Session(Shared(POLICY, Sealers()), database="shop", user="app", parameters={})
     session.server_data(messages.message(b"v", body))
     assert session.closing
+
+
+def test_behind_a_part_of_a_message_there_is_no_short_way() -> None:
+    session = begin()
+    session.server_data(STARTED)
+    session.take_to_client()
+    asked = parse("SELECT 1") + query("SELECT 1")
+    session.client_data(asked[:-4])
+    assert session.swift_client is None
+    session.client_data(asked[-4:])
+    assert b"".join(session.take_to_server()) == asked
+    assert session.swift_client is not None

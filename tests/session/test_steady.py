@@ -40,6 +40,7 @@ from tests.session.playbook import (
     ready,
     row,
     seal,
+    shortly,
 )
 
 INSERT = "INSERT INTO customers (email, born) VALUES ($1, $2)"
@@ -128,7 +129,7 @@ def prepared(policy: Policy = POLICY) -> Talk:
 
 def short(session: Session, to: str, data: bytes) -> tuple[bytes, bytes, bool]:
     """What goes to the server and to the client, by the short way where there is one."""
-    swift = session.swift_client(data) if to == "server" else session.swift_server(data)
+    swift = shortly(session, "client" if to == "server" else "server", data)
     if swift is not None:
         return (swift, b"", True) if to == "server" else (b"", swift, True)
     return *long(session, to, data), False
@@ -235,6 +236,37 @@ def test_a_query_with_other_literals_takes_the_short_way_from_the_third_on() -> 
     assert ways == [(False, False), (False, False), (True, True), (True, True)]
 
 
+SHAPES = [
+    "SELECT id, email FROM customers WHERE email = '{0}' AND id > {1} ; ",
+    "SELECT id, email FROM customers WHERE email IN ('{0}', 'x', '{2}') AND id < {1}.5 LIMIT {3}",
+    "INSERT INTO customers (id, email, born) VALUES (-{1}, '{0}', '2001-02-03')",
+    "SELECT {1}, 'y' AS email, '{0}', 12345678901{1}",
+    "SELECT email FROM customers WHERE email LIKE 'a' OR id = {1} ORDER BY 1",
+]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from(SHAPES),
+    st.lists(
+        st.tuples(VALUES | st.text(max_size=8), st.integers(0, 99), VALUES, st.integers(0, 2**34)),
+        min_size=4,
+        max_size=8,
+    ),
+)
+def test_literals_that_vary_come_to_the_same_by_the_short_way(
+    shape: str, values: list[tuple[str, int, str, int]]
+) -> None:
+    one, other = (Talk(shared=Shared(POLICY, Sealers())).warm() for _ in range(2))
+    for value in [("ann", 1, "bob", 2), ("bob", 2, "cyd", 3)] * 3 + values:
+        for to, data in (("server", query(shape.format(*value))), ("client", complete() + ready())):
+            if to == "server" and not other.session.wants_client:
+                continue
+            *told, _ = short(one.session, to, data)
+            assert tuple(told) == long(other.session, to, data)
+            assert one.session.idle == other.session.idle
+
+
 @pytest.mark.parametrize(
     ("asked", "answer"), [TURNS[0], TURNS[1], *(one for one in TURNS if one[0].startswith((bind(statement="show"),)))]
 )
@@ -261,7 +293,7 @@ def test_parse_in_front_of_a_round_takes_the_short_way_once_its_text_is_known() 
 
 
 def test_no_value_of_a_round_reaches_the_server_in_the_clear() -> None:
-    sent = prepared().session.swift_client(b"".join(ROUND))
+    sent = shortly(prepared().session, "client", b"".join(ROUND))
     assert sent is not None
     assert b"ann" not in sent
     assert seal(b"ann") in sent
@@ -270,8 +302,8 @@ def test_no_value_of_a_round_reaches_the_server_in_the_clear() -> None:
 def test_what_a_transaction_has_changed_is_left_to_the_long_way() -> None:
     talk = prepared()
     asked = bind(b"other", statement="path") + execute() + SYNC
-    assert talk.session.swift_client(asked) is None
+    assert shortly(talk.session, "client", asked) is None
     talk.client(asked)
     talk.server(BOUND, row(b"other"), complete(), ready("T"))
     talk.at_client()
-    assert talk.session.swift_client(b"".join(ROUND)) is None
+    assert shortly(talk.session, "client", b"".join(ROUND)) is None

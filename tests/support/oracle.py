@@ -96,6 +96,8 @@ class Verdict:
     outcome: Outcome
     note: str = ""
     """REFUSED: the error's text. WRONG: what differs."""
+    sqlstate: str | None = None
+    """Of an error of the sealed side that the plain side does not have."""
 
 
 class Broken(Exception):
@@ -366,10 +368,10 @@ def judge(plain: Answer, sealed: Answer, case: Case) -> Verdict:
     if got is not None and (expected is None or expected.sqlstate != got.sqlstate):
         if got.sqlstate == FEATURE_NOT_SUPPORTED:
             if got.hint:
-                return Verdict(Outcome.REFUSED, f"{got.message} | {got.hint}")
-            return Verdict(Outcome.WRONG, f"refused without a hint: {got.message}")
+                return Verdict(Outcome.REFUSED, f"{got.message} | {got.hint}", got.sqlstate)
+            return Verdict(Outcome.WRONG, f"refused without a hint: {got.message}", got.sqlstate)
         wanted = "no error" if expected is None else f"{expected.sqlstate} {expected.message}"
-        return Verdict(Outcome.WRONG, f"expected {wanted}, got {got.sqlstate} {got.message}")
+        return Verdict(Outcome.WRONG, f"expected {wanted}, got {got.sqlstate} {got.message}", got.sqlstate)
     if expected is not None and got is None:
         return Verdict(Outcome.WRONG, f"expected {expected.sqlstate} {expected.message}, got no error")
     if expected is None and plain.parameters != sealed.parameters:

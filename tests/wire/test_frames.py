@@ -134,62 +134,6 @@ def test_a_client_may_send_a_gigabyte_but_not_more(kind: str) -> None:
     assert low < high < 1 << 30
 
 
-def types_of(data: bytes) -> bytes | None:
-    """The slow and obvious way: the types of whole messages; None where a part of one is left."""
-    found = b""
-    while data:
-        size = 1 + int.from_bytes(data[1:5])
-        if len(data) < max(5, size):
-            return None
-        found, data = found + data[:1], data[size:]
-    return found
-
-
-PIECES = [ROW, DONE, message(b"D", b"\0\x01\0\0\0\x01y"), message(b"D", b"\0" * 11), message(b"I"), message(b"Z", b"I")]
-
-
-@given(st.lists(st.tuples(st.lists(st.sampled_from(PIECES), max_size=5), st.integers(0, 4)), max_size=30))
-def test_what_is_swift_is_whole_messages_of_swift_types(rounds: list[tuple[list[bytes], int]]) -> None:
-    splitter = server()
-    splitter.set_swift("DCI", most=4096)
-    for sent, cut in rounds:  # one splitter, so that it meets pieces of a size that it remembers
-        data = b"".join(sent)[: -cut or None]
-        found = splitter.swift(data)
-        kinds = types_of(data)
-        assert found == (None if kinds is None or b"Z" in kinds else kinds)
-
-
-def test_a_piece_of_the_same_size_with_other_borders_is_not_taken_for_the_remembered_one() -> None:
-    splitter = server()
-    splitter.set_swift("DC", most=4096)
-    short, long = message(b"D", b"\0\1"), message(b"C", b"SELECT 1\0")
-    assert [splitter.swift(short + long), splitter.swift(short + long), splitter.swift(long + short)] == [
-        b"DC",
-        b"DC",
-        b"CD",
-    ]
-    assert splitter.swift(b"D\0\0\0\x7f" + (short + long)[5:]) is None
-
-
-def test_nothing_is_swift_behind_what_is_held() -> None:
-    splitter = server()
-    splitter.set_swift("DC", most=4096)
-    splitter.feed(ROW[:3])
-    assert drain(splitter) == []
-    assert splitter.swift(DONE) is None
-    splitter.feed(ROW[3:])
-    assert drain(splitter) == [Frame(0x44, ROW)]
-    assert splitter.swift(DONE) == b"C"
-
-
-@pytest.mark.parametrize("bad", [b"D\0\0\0\3\0", b"D\xff\xff\xff\xff\0", b"Z\0\0\0\5I", b"C\0\0"])
-def test_what_is_not_swift_is_left_to_the_splitter(bad: bytes) -> None:
-    splitter = server()
-    splitter.set_swift("DC", most=4096)
-    assert splitter.swift(ROW + bad) is None
-    assert splitter.at_boundary
-
-
 DATA, END = message(b"d", b"1\tada\n2\t"), message(b"c")
 
 
@@ -225,7 +169,6 @@ def test_what_has_begun_as_a_stream_ends_as_one() -> None:
     splitter.feed(DATA + DATA[:9])
     assert drain(splitter) == [Stream(0x64, DATA[5:] + DATA[5:9])]
     assert not splitter.at_boundary
-    assert splitter.swift(DATA) is None, "these bytes are not a message"
     splitter.stream(None)
     splitter.feed(DATA[9:] + DATA + END)
     assert drain(splitter) == [Stream(0x64, DATA[9:]), Frame(0x64, DATA), Frame(0x63, END)]

@@ -1,6 +1,7 @@
 """sealwire.jobs: where each job stands. Names and positions only, so that a command may be killed at any moment and the
-next one goes on; what a job has done to a column stays recorded, which is what `verify` reads. From the swap on it says
-under which key and binding a column lies, which is what proxies read (session/guarding.py).
+next one goes on; what a job has done to a column stays recorded, which is what `verify` reads. It says under which key
+and binding a column lies since its last swap, which is what proxies read (session/guarding.py), also while the next job
+is under way.
 
 The phases: `fill` (shadow and triggers are installed, values are being converted; nothing is lost by giving up),
 `finish` (the swap is committed; constraints are being validated), `done`.
@@ -45,6 +46,17 @@ CREATE TABLE IF NOT EXISTS sealwire.jobs (
     binding      text
 )
 """
+_BEGIN: Final = """
+INSERT INTO sealwire.jobs AS old (column_name, operation, phase, columns, terms, table_oid, attnum)
+VALUES ($1, $2, 'fill', $3, $4, $5::int8::oid, $6)
+ON CONFLICT (column_name) DO UPDATE SET operation = EXCLUDED.operation, phase = EXCLUDED.phase,
+  columns = EXCLUDED.columns, terms = EXCLUDED.terms, table_oid = EXCLUDED.table_oid, attnum = EXCLUDED.attnum,
+  high_water = 0, later = '{}', started = pg_catalog.now(), updated = pg_catalog.now(),
+  (key_id, binding, filenode) = (
+    SELECT known.key_id, known.binding, CASE WHEN EXCLUDED.operation <> 'seal' THEN known.filenode END
+    FROM (SELECT old.key_id, old.binding, old.filenode
+            WHERE (old.table_oid, old.attnum) = (EXCLUDED.table_oid, EXCLUDED.attnum)) AS known)
+"""
 _GRANT: Final = "GRANT SELECT ON sealwire.jobs TO PUBLIC"
 
 
@@ -67,7 +79,7 @@ class Job:
     later: tuple[str, ...]
     """Statements still to run after the swap."""
     filenode: int | None
-    """The table's file at the swap: as long as it has this one, it holds dropped values."""
+    """The table's file when the column was sealed: as long as it has this one, it holds the values from before."""
 
 
 async def prepare_ledger(connection: Connection) -> None:
@@ -107,23 +119,11 @@ async def read_jobs(connection: Connection) -> dict[str, Job]:
 
 
 async def begin_job(connection: Connection, operation: str, targets: Sequence[Target], terms: Sequence[str]) -> None:
-    """Records the job of `targets`, which go together, in phase `fill`, in place of whatever is known of them."""
+    """Records the job of `targets`, which go together, in phase `fill`. What is known of the columns as they are stays:
+    under which key and binding they lie, and which file still holds the values from before they were sealed."""
     names = [target.column.name for target in targets]
     for target, its in zip(targets, terms, strict=True):
-        await connection.execute(
-            "INSERT INTO sealwire.jobs (column_name, operation, phase, columns, terms, table_oid, attnum)"
-            " VALUES ($1, $2, 'fill', $3, $4, $5::int8::oid, $6)"
-            " ON CONFLICT (column_name) DO UPDATE SET operation = EXCLUDED.operation, phase = EXCLUDED.phase,"
-            " columns = EXCLUDED.columns, terms = EXCLUDED.terms, table_oid = EXCLUDED.table_oid,"
-            " attnum = EXCLUDED.attnum, high_water = 0, later = '{}', filenode = NULL, key_id = NULL, binding = NULL,"
-            " started = pg_catalog.now(), updated = pg_catalog.now()",
-            target.column.name,
-            operation,
-            names,
-            its,
-            target.table_oid,
-            target.attnum,
-        )
+        await connection.execute(_BEGIN, target.column.name, operation, names, its, target.table_oid, target.attnum)
 
 
 async def set_high_water(connection: Connection, column: str, block: int) -> None:
@@ -150,7 +150,8 @@ async def record_swap(connection: Connection, plan: Plan, later: Sequence[str]) 
         )
     await connection.execute(
         "UPDATE sealwire.jobs SET phase = 'finish', later = CASE WHEN column_name = $2 THEN $3::text[] ELSE '{}' END,"
-        " filenode = pg_catalog.pg_relation_filenode(table_oid), updated = pg_catalog.now()"
+        " filenode = CASE operation WHEN 'seal' THEN pg_catalog.pg_relation_filenode(table_oid) ELSE filenode END,"
+        " updated = pg_catalog.now()"
         " WHERE column_name = ANY ($1)",
         list(columns),
         columns[0],
@@ -185,7 +186,13 @@ async def finish_job(connection: Connection, columns: Sequence[str], in_turn: In
 
 
 async def forget_job(connection: Connection, columns: Sequence[str]) -> None:
-    await connection.execute("DELETE FROM sealwire.jobs WHERE column_name = ANY ($1)", list(columns))
+    """The job is given up: what is known of the columns from before it stays."""
+    await connection.execute("DELETE FROM sealwire.jobs WHERE column_name = ANY ($1) AND key_id IS NULL", list(columns))
+    await connection.execute(
+        "UPDATE sealwire.jobs SET phase = 'done', later = '{}', updated = pg_catalog.now()"
+        " WHERE column_name = ANY ($1)",
+        list(columns),
+    )
 
 
 async def claim_tables(connection: Connection, targets: Sequence[Target]) -> None:

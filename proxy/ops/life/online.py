@@ -210,7 +210,8 @@ async def _convert(
             rows, locked = await _swap(connection, plan, dependents, settings, keyring, writers)
         except _Again:
             continue
-        await connection.execute("RESET session_replication_role")
+        if plan.quiet_triggers:
+            await connection.execute("RESET session_replication_role")
         return written + rows, rate, locked
 
 

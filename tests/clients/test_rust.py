@@ -17,7 +17,7 @@ TARGET = HERE / ".cache" / "rust"
 
 
 def _find_toolchain() -> None:
-    """Where cargo is rustup's, it looks for toolchains under HOME, which may be another one here: they lie beside it."""
+    """Where cargo is rustup's, it looks for toolchains under HOME; where that is another, they lie beside it."""
     home = Path(str(shutil.which("cargo"))).parent.parent
     rustup = home.parent / ".rustup"
     if home.name == ".cargo" and rustup.is_dir():

@@ -26,6 +26,11 @@ class ProtocolViolation(SealwireError):
         self.sqlstate = sqlstate
 
 
+class MalformedMessage(ProtocolViolation):
+    """A message of the right length whose body is not in its form. The stream goes on behind it: a client is told by an
+    ordinary error, as PostgreSQL does; a server's ends the connection."""
+
+
 class Refused(SealwireError):
     """A statement, or one value in it, that does not pass; the session lives on.
 

@@ -33,7 +33,7 @@ _COPY_FAILED = b"57014"  # query_canceled, the answer to CopyFail
 # function (or operator), datatype mismatch.
 _STALE = frozenset((b"42P01", b"42703", b"42883", b"42804"))
 # Refusals that PostgreSQL would raise in a failed transaction too: they come before it looks at the transaction.
-_BEFORE_TRANSACTION = frozenset((SYNTAX_ERROR, "26000", "34000"))
+_BEFORE_TRANSACTION = frozenset((SYNTAX_ERROR, "26000", "34000", "08P01"))
 
 
 def is_held(portal: Portal) -> bool:

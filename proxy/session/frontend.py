@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from proxy.errors import ProtocolViolation, Refused
+from proxy.errors import MalformedMessage, ProtocolViolation, Refused
 from proxy.session import references, rewriting
 from proxy.session.admission import Admission
 from proxy.session.binding import sealed_bind
@@ -114,6 +114,9 @@ class Frontend:
             handled = self._deal(kind, item.raw)
         except ReadFailed as failed:
             self._unreadable(kind, failed.raw)
+            handled = True
+        except MalformedMessage as malformed:
+            self.refuse(kind, Refused(malformed.message, sqlstate=malformed.sqlstate))
             handled = True
         except Refused as error:
             self.refuse(kind, error)

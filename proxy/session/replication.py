@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from proxy.errors import ProtocolViolation, Refused
+from proxy.errors import MalformedMessage, ProtocolViolation, Refused
 from proxy.session.conversation import Conversation, Copy, Expectation
 from proxy.session.frontend import Frontend
 from proxy.session.plans import Analysis
@@ -103,7 +103,11 @@ class ReplicationFrontend(Frontend):
         if kind != "Q":
             return self._refuse_kind(kind)
         if isinstance(item, Frame):
-            query = messages.parse_query(item.raw)
+            try:
+                query = messages.parse_query(item.raw)
+            except MalformedMessage as malformed:
+                self.refuse("Q", Refused(malformed.message, sqlstate=malformed.sqlstate))
+                return True
             if is_command(query):
                 if c.replies:
                     return False

@@ -100,7 +100,9 @@ class Session:
     @property
     def wants_client(self) -> bool:
         """False: the client is not to be read until the server has answered."""
-        return not self._closing and self._held is None and not self._waiting and self._offence is None
+        if self._closing or self._held is not None or self._waiting or self._offence is not None:
+            return False
+        return self._client.at_boundary or not self._copy_pending
 
     @property
     def closing(self) -> bool:
@@ -215,6 +217,16 @@ class Session:
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
+    @property
+    def _copy_pending(self) -> bool:
+        """What the client sends next means one thing to a server that copies in and another to one that does not:
+        until it is known which, it is not even split, for large CopyData may pass."""
+        c = self._conversation
+        if c is None or c.copy is not Copy.PENDING or self._client.in_message:
+            return False
+        head = c.replies.head
+        return head is None or head[1].copy_error is None
+
     def _run_client(self) -> None:
         """Take what the client has sent, until it has to be held."""
         if self._offence is not None:
@@ -222,6 +234,8 @@ class Session:
             return
         try:
             while not self.closing and not self._leaving and not self._is_waiting():
+                if self._held is None and self._copy_pending:
+                    return
                 item = self._held if self._held is not None else self._client.next()
                 if item is None:
                     return

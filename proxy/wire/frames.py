@@ -245,7 +245,7 @@ class Splitter:
         """The whole messages of the gathered type that come next; None: there is none that could be collected."""
         bounds, run = self._lengths[self._gathered], self._run
         if bounds is None or run is None:
-            return None
+            raise AssertionError("no type is gathered")
         start = self._at
         end = run(self._buffer, start, self._gathered, bounds[0], min(bounds[1], self._max - 1))
         if end == start:

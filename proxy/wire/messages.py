@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from proxy.errors import ProtocolViolation
+from proxy.errors import MalformedMessage, ProtocolViolation
 from proxy.wire.frames import HEADER
 
 _INT16: Final = struct.Struct("!h")
@@ -31,8 +31,8 @@ def message(kind: bytes, *parts: bytes) -> bytes:
     return kind + _INT32.pack(len(body) + 4) + body
 
 
-def insufficient() -> ProtocolViolation:
-    return ProtocolViolation("insufficient data left in message")
+def insufficient() -> MalformedMessage:
+    return MalformedMessage("insufficient data left in message")
 
 
 class Reader:
@@ -47,7 +47,7 @@ class Reader:
     def string(self) -> bytes:
         end = self._raw.find(b"\0", self._at)
         if end < 0:
-            raise ProtocolViolation("invalid string in message")
+            raise MalformedMessage("invalid string in message")
         text = self._raw[self._at : end]
         self._at = end + 1
         return text
@@ -83,7 +83,7 @@ class Reader:
 
     def done(self) -> None:
         if self._at != len(self._raw):
-            raise ProtocolViolation("invalid message format")
+            raise MalformedMessage("invalid message format")
 
 
 # -- frontend ----------------------------------------------------------------------------------------------------------
@@ -185,7 +185,8 @@ def parse_target(raw: bytes) -> Target:
     target = Target(reader.byte(), reader.string())
     reader.done()
     if target.kind not in (b"S", b"P"):
-        raise ProtocolViolation(f"invalid {'DESCRIBE' if raw[:1] == b'D' else 'CLOSE'} message subtype")
+        word = "DESCRIBE" if raw[:1] == b"D" else "CLOSE"
+        raise MalformedMessage(f"invalid {word} message subtype {target.kind[0]}")
     return target
 
 
@@ -280,7 +281,7 @@ def parse_data_row(raw: bytes) -> list[bytes | None]:
         values.append(raw[at : at + size])
         at += size
     if at != end:
-        raise ProtocolViolation("invalid message format")
+        raise MalformedMessage("invalid message format")
     return values
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -14,9 +16,19 @@ pytestmark = pytest.mark.clients
 TARGET = HERE / ".cache" / "rust"
 
 
+def _find_toolchain() -> None:
+    """Where cargo is rustup's, it looks for toolchains under HOME; where that is another, they lie beside it."""
+    home = Path(str(shutil.which("cargo"))).parent.parent
+    rustup = home.parent / ".rustup"
+    if home.name == ".cargo" and rustup.is_dir():
+        os.environ.setdefault("RUSTUP_HOME", str(rustup))
+        os.environ.setdefault("CARGO_HOME", str(home))
+
+
 @pytest.fixture(scope="module")
 def program() -> Path:
     needs("cargo")
+    _find_toolchain()
     fetched(["cargo", "build", "--quiet", "--locked", "--target-dir", TARGET], HERE / "rust", timeout=1200)
     return TARGET / "debug" / "tokio_postgres"
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 NAMES = ("framing", "messages", "codecs", "copy", "startup", "authentication", "server", "client")
-MAX_BYTES = dict.fromkeys(NAMES, 4096) | {"framing": 2048, "server": 2048, "client": 1024}
+MAX_BYTES = dict.fromkeys(NAMES, 4096) | {"framing": 2048, "server": 2048, "client": 512}
 """Of an input. Those of whole conversations are short, so that there are hundreds of executions a second."""
 AT_A_TIME = 2
 _EXECUTIONS = re.compile(r"^(?:#|stat::number_of_executed_units: )(\d+)", re.MULTILINE)
@@ -60,9 +60,20 @@ def run(name: str, seconds: int, corpus: Path) -> None:
 
     with atheris.instrument_imports(include=["proxy", "tests.fuzz"], enable_loader_override=False):
         from tests.fuzz.targets import TARGETS
+    target = TARGETS[name]
+
+    def keeping(data: bytes) -> None:
+        """libFuzzer keeps what fails too, unless an alarm of its own ends it while it says so."""
+        try:
+            target(data)
+        except BaseException:
+            digest = hashlib.sha1(data, usedforsecurity=False).hexdigest()
+            (corpus.parent / f"{name}-crash-{digest}").write_bytes(data)
+            raise
+
     limits = [f"-max_total_time={seconds}", f"-max_len={MAX_BYTES[name]}", "-timeout=20", "-rss_limit_mb=0"]
     output = [f"-artifact_prefix={corpus.parent}/{name}-", "-print_final_stats=1"]
-    atheris.Setup([sys.argv[0], *limits, *output, str(corpus)], TARGETS[name])
+    atheris.Setup([sys.argv[0], *limits, *output, str(corpus)], keeping)
     atheris.Fuzz()
 
 

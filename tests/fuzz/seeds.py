@@ -86,7 +86,7 @@ def _choices(messages_: Sequence[bytes]) -> bytes:
     return bytes(HONEST.index(raw) for raw in messages_ if raw in HONEST)
 
 
-_MOST: Final = 1000
+_MOST: Final = 500
 """Bytes of a stream in one input: an execution is to take milliseconds."""
 
 

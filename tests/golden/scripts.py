@@ -230,6 +230,31 @@ _UNKNOWN: Final = b"\xff\0\0\0\x04"
 _BATCH: Final = parse("SELECT 1") + bind() + describe("P") + execute()
 
 
+def _malformed() -> Script:
+    """Bodies that are not in their form, framed correctly: an error like others."""
+    short = message(b"B", b"\0\0\0\1\0\0\0\5")
+    bodies = [
+        message(b"D", b"X\0"),
+        message(b"C", b"X\0"),
+        message(b"C", b"P\0xx"),
+        message(b"P", b"no end"),
+        message(b"E", b"abc\0\0"),
+        message(b"E", b"abc\0\0\0\0\0x"),
+        short,
+    ]
+    queries = [message(b"Q", b"abc"), message(b"Q", b"SELECT 1\0x")]
+    each = [*(Step(body + SYNC) for body in bodies), *map(Step, queries)]
+    return [
+        *each,
+        Step(query("BEGIN; SELECT 1/0")),
+        *each,
+        Step(query("ROLLBACK")),
+        Step(_BATCH + parse("SELECT 1") + short + execute() + SYNC + query("SELECT 2"), times=2),
+        Step(parse("SELEC") + message(b"P", b"no end") + SYNC),
+        Step(query("SELECT 1") + message(b"Q", b"abc") + _BATCH + SYNC, times=3),
+    ]
+
+
 def _endings() -> Mapping[str, Script]:
     """The connection ends: by Terminate, and by a violation which PostgreSQL tells. Of a wrong length it tells only its
     log, where the proxy tells the client; that is no script here."""
@@ -265,5 +290,6 @@ SCRIPTS: Final[Mapping[str, Script]] = {
     "function calls": _function_calls(),
     "at any time": _anytime(),
     "schema changes": _schema(),
+    "malformed bodies": _malformed(),
     **_endings(),
 }

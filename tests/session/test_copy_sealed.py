@@ -345,3 +345,13 @@ def test_a_copy_behind_a_query_that_fails_still_copies() -> None:
     assert data(talk.at_server()) == SEALED_TEXT
     talk.server(complete("COPY 2"), ready())
     assert kinds(talk.at_client()) == "EZGCZ"
+
+
+def test_large_rows_of_a_plain_copy_pass_also_where_they_come_with_the_copy_itself() -> None:
+    talk = Talk(max_message=1000).warm()
+    large = message(b"d", b"x" * 200_000 + b"\n")
+    talk.client(query("COPY plain FROM STDIN"), large, messages.COPY_DONE)
+    assert kinds(talk.at_server()) == "Q"
+    assert not talk.session.wants_client
+    talk.server(COPY_IN)
+    assert b"".join(talk.session.take_to_server()) == large + messages.COPY_DONE

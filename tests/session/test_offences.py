@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxy.config import Policy
+from proxy.session.replication import Replication, ReplicationFrontend
 from proxy.sql.plan import Effect, Plan
 from proxy.wire import messages
 from proxy.wire.messages import message
@@ -14,6 +15,7 @@ from tests.session.playbook import (
     NO_DATA,
     PARSED,
     PLAIN_PLAN,
+    POISONED,
     POLICY,
     SYNC,
     Book,
@@ -40,7 +42,6 @@ OFFENCES = {
     "an unknown type": (UNKNOWN, "invalid frontend message type 255"),
     "a wrong length": (b"S\0\0\0\x09", "invalid message length"),
     "a password out of place": (message(b"p", b"x\0"), "invalid frontend message type 112"),
-    "a string without an end": (message(b"P", b"name\0SELECT"), "invalid string in message"),
 }
 
 
@@ -75,14 +76,54 @@ def test_what_was_asked_before_is_answered_first(talk: Talk, offence: str) -> No
     assert_ended(talk, text, "CZ12CZ12C")
 
 
-@pytest.mark.parametrize("offence", OFFENCES)
-def test_under_a_policy_a_body_that_cannot_be_read_is_an_offence_too(offence: str) -> None:
-    raw, text = OFFENCES[offence]
+def test_a_password_out_of_place_is_an_offence_under_a_policy_too() -> None:
+    raw, text = OFFENCES["a password out of place"]
     talk = Talk().warm()
     talk.client(query("SELECT 1"), raw)
     assert at_server(talk) == query("SELECT 1") + b"\xff"
     talk.server(complete(), ready(), SERVERS_OWN)
     assert_ended(talk, text, "CZ")
+
+
+MALFORMED = {
+    "P": (message(b"P", b"name\0SELECT"), "invalid string in message"),
+    "B": (message(b"B", b"\0s\0\0\1\0\0\0\5"), "insufficient data left in message"),
+    "D": (message(b"D", b"X\0"), "invalid DESCRIBE message subtype 88"),
+    "C": (message(b"C", b"P\0xx"), "invalid message format"),
+    "E": (message(b"E", b"abc\0\0"), "insufficient data left in message"),
+}
+
+
+@pytest.mark.parametrize(("raw", "text"), MALFORMED.values(), ids=MALFORMED)
+@pytest.mark.parametrize("status", ["T", "E"])
+def test_a_body_that_is_not_in_its_form_is_an_error_like_others(raw: bytes, text: str, status: str) -> None:
+    """As in PostgreSQL, which sees it before it looks at the transaction."""
+    talk = Talk().warm()
+    talk.prepare()
+    talk.client(query("BEGIN"))
+    at_server(talk)
+    talk.server(complete("BEGIN"), ready(status))
+    talk.at_client()
+    talk.client(raw, execute(), SYNC)
+    assert kinds(talk.at_server()) == "PS"  # what fails in its place
+    talk.server(POISONED if status == "T" else error("25P02"), ready("E"))
+    told, after = talk.at_client()
+    fields = error_fields(told)
+    assert (fields["V"], fields["C"], fields["M"]) == ("ERROR", "08P01", text)
+    assert after == ready("E")
+    assert talk.session.wants_client
+
+
+@pytest.mark.parametrize("replication", [False, True])
+def test_a_query_without_an_end_is_an_error_like_others(replication: bool) -> None:
+    talk = Talk().warm()
+    if replication:
+        talk.session._frontend = ReplicationFrontend(talk.session._conversation, Replication.DATABASE)
+    talk.client(message(b"Q", b"SELECT 1"))
+    assert kinds(talk.at_server()) == "Q"
+    talk.server(POISONED, ready())
+    told, _ = talk.at_client()
+    assert error_fields(told)["M"] == "invalid string in message"
 
 
 def test_the_answers_are_opened_as_ever() -> None:

@@ -43,10 +43,6 @@ class Dimensions:
     has_nulls: bool = field(default=False, compare=False)
     """The flag of the binary form; PostgreSQL leaves it set on a slice without NULL of an array with NULL."""
 
-    @property
-    def count(self) -> int:
-        return math.prod(self.sizes) if self.sizes else 0
-
 
 def _malformed(detail: str | None = None) -> InvalidValue:
     return InvalidValue("malformed array literal", detail=detail, sqlstate="22P02")

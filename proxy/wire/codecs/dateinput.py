@@ -289,7 +289,11 @@ def timestamp_decoder(settings: Settings, *, with_zone: bool) -> Callable[[bytes
             if own_names and re.search("utc|gmt", text, re.IGNORECASE):
                 raise _unknown_format(name, text)
             return calendar.checked_timestamp(local - moment.offset * 1_000_000)
-        if not calendar.MIN_TIMESTAMP - calendar.USECS_PER_DAY <= local < calendar.END_TIMESTAMP * 2:
+        if (
+            not calendar.MIN_TIMESTAMP - calendar.USECS_PER_DAY
+            <= local
+            < calendar.END_TIMESTAMP + calendar.USECS_PER_DAY
+        ):
             raise InvalidValue("timestamp out of range", sqlstate="22008")
         return calendar.to_utc(moment.zone or calendar.session_zone(settings.timezone), local)
 

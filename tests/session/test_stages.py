@@ -132,11 +132,11 @@ def test_only_what_belongs_to_a_login_is_taken_from_the_server_meanwhile(whole: 
     for stray in (complete(), ready(), message(b"K", bytes(8)), authentication(0) * 2):
         session = begin()
         if whole:
-            assert session.swift_server(stray) is None
+            assert session.swift_server is None
         session.server_data(stray)
         assert error_fields(split(b"".join(session.take_to_client()), to_server=False)[-1])["C"] == "08P01"
         assert session.closing
-        assert session.swift_server(stray) is None
+        assert session.swift_server is None
 
 
 def test_a_false_replication_parameter_asks_for_nothing() -> None:

@@ -30,10 +30,11 @@ ROWS: Final = {
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--row", type=int, action="append", choices=sorted(ROWS), help="measure this row only")
+    parser.add_argument("--only", default="", metavar="WORDS", help="comparisons with these words in their title only")
     parser.add_argument("--quick", action="store_true", help="short and imprecise")
     parser.add_argument("--json", type=Path, help="where the figures are written")
     arguments = parser.parse_args()
-    bench = Bench(quick=arguments.quick)
+    bench = Bench(quick=arguments.quick, only=arguments.only)
     for name, value in conditions().items():
         bench.console.print(f"{name}: {value}")
     for row in arguments.row or sorted(ROWS):

@@ -62,8 +62,10 @@ Contender = Callable[[], Sample]
 class Bench:
     """One run: collects figures and prints each comparison when it is done."""
 
-    def __init__(self, *, quick: bool, console: Console | None = None) -> None:
+    def __init__(self, *, quick: bool, only: str = "", console: Console | None = None) -> None:
         self.quick = quick
+        self.only = only
+        """Comparisons whose case does not have these words are left out."""
         self.rounds = QUICK_ROUNDS if quick else ROUNDS
         self.seconds = 2 if quick else 4
         """How long one sample of throughput takes."""
@@ -87,6 +89,8 @@ class Bench:
         targets: Mapping[str, tuple[str, float]] | None = None,
     ) -> dict[str, Figure]:
         """Let the contenders take turns. `base`: whose median is 1. `targets`: contender -> (of whom, at least)."""
+        if self.only not in case:
+            return {}
         samples: dict[str, list[Sample]] = {name: [] for name in contenders}
         for _ in range(self.rounds):
             for name, contender in contenders.items():

@@ -6,6 +6,7 @@ import asyncio
 import random
 import socket
 import struct
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from proxy.config import Listen, Upstream
 from proxy.server import leg
 from proxy.server.edge import Edge
+from proxy.server.relay import Relay
 from tests.server.fakes import (
     SSL_REQUEST,
     START,
@@ -86,6 +88,44 @@ async def test_a_client_that_ends_its_side_still_gets_its_answers(config_file: P
     async with running(config_file, script) as (edge, _), client(edge, START + b"question") as (reader, writer):
         writer.write_eof()
         assert await reader.read() == b"all of: question"
+
+
+async def test_a_client_that_ends_its_side_is_let_go_where_the_server_cannot_be_told(
+    config_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard, leg_eof = asyncio.Event(), Relay.leg_eof
+
+    def hear(relay: Relay, ended: leg.Leg) -> None:
+        leg_eof(relay, ended)
+        heard.set()
+
+    monkeypatch.setattr(Relay, "leg_eof", hear)
+    monkeypatch.setattr(leg.Leg, "write_eof", lambda _: False)  # as over TLS
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(len(START))
+        await heard.wait()
+        writer.write(b"answer")
+        await reader.read()
+
+    class Asks(PlainSession):
+        """Has a short way for the answer as well."""
+
+        def __init__(self, *, database: str, user: str, parameters: Mapping[str, str]) -> None:
+            super().__init__(database=database, user=user, parameters=parameters)
+            self.idle = False
+            self.swift_server = self.answered
+
+        def answered(self, data: bytes) -> bytes:
+            self.idle = True
+            return data
+
+        def server_data(self, data: bytes) -> None:
+            super().server_data(self.answered(data))
+
+    async with running(config_file, script, session=Asks) as (edge, _), client(edge) as (reader, writer):
+        writer.write_eof()
+        assert await asyncio.wait_for(reader.read(), 20) == b"answer"
 
 
 async def test_a_client_that_vanishes_ends_the_server_side_without_a_made_up_terminate(config_file: Path) -> None:

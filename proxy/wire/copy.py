@@ -344,7 +344,7 @@ class CopyReader:
             if end == len(line):
                 return fields
             if line[end : end + 1] != self._delimiter:
-                raise _bad_format("unterminated CSV quoted field")
+                raise AssertionError("the ends of lines and of fields are found by the same rules of quotes")
             position = end + 1
 
     def _binary_rows(self, most: int | None) -> list[RawRow]:

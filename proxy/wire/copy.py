@@ -164,11 +164,13 @@ class CopyReader:
         delimiter = re.escape(self._delimiter)
         self._quote = options.quote.encode()
         # Quote doubles as escape: a toggle is all there is. Otherwise an escape hides the quote or escape after it.
-        inner = b"[^" + quote + b"]" if quote == escape else escape + b"[" + quote + escape + b"]|[^" + quote + b"]"
+        inner = b"[^" + quote + escape + b"]++"
+        if quote != escape:
+            inner += b"|" + escape + b"[" + quote + escape + b"]?+"
         self._csv_field = re.compile(
-            b"(?:[^" + delimiter + quote + b"]|" + quote + b"(?:" + inner + b")*+" + quote + b")*+", re.DOTALL
+            b"(?:[^" + delimiter + quote + b"]++|" + quote + b"(?:" + inner + b")*+" + quote + b")*+", re.DOTALL
         )
-        self._text_field = re.compile(rb"(?:[^\\" + delimiter + rb"]|\\.|\\$)*+", re.DOTALL)
+        self._text_field = re.compile(rb"(?:[^\\" + delimiter + rb"]++|\\.|\\$)*+", re.DOTALL)
         self._csv_marks = re.compile(b"[\r\n" + quote + escape + b"]")
 
     @property

@@ -159,6 +159,8 @@ def cast(ctx: Context, node: ast.TypeCast, slot: Slot, scope: Scope) -> Flow:
     position = ctx.position(node.location)
     kind = Slot(node, "typeName").get()
     target = type_of_name(kind, position)
+    if target is not None and (leaf := _bits(node, target, slot)) is not None:
+        return Open((leaf,), target, is_direct=True)
     if target is None and ctx.is_stored and _is_sealed_type(kind):
         target = BYTEA.array if kind.arrayBounds else BYTEA
     inner = Slot(node, "arg")
@@ -189,6 +191,24 @@ def cast(ctx: Context, node: ast.TypeCast, slot: Slot, scope: Scope) -> Flow:
         return replace(flow, type=target, casts=casts, wraps=wraps)
     use_as_plain(ctx, flow, f"cast to {name}", position)
     return Plain(target)
+
+
+def _bits(node: ast.TypeCast, target: SqlType, slot: Slot) -> Leaf | None:
+    """B'101' or X'1F', cast to text or to an integer; None: anything else."""
+    if not isinstance(node.arg, ast.A_Const) or not isinstance(node.arg.val, ast.BitString):
+        return None
+    form, digits = (node.arg.val.bsval or "b")[0], (node.arg.val.bsval or "b")[1:]
+    if form == "x":
+        digits = "".join(f"{int(digit, 16):04b}" for digit in digits)
+    if target.family is TEXT.family and not target.is_array:
+        leaf = Leaf(Kind.LITERAL, slot, text=digits, source=TEXT)
+    elif target in (INTEGER, BIGINT) and 0 < len(digits) < (32 if target == INTEGER else 64):
+        leaf = Leaf(Kind.LITERAL, slot, text=str(int(digits, 2)), source=target)
+    else:
+        return None
+    if target != leaf.source:
+        leaf.casts = (target,)
+    return leaf
 
 
 def _is_sealed_type(name: ast.TypeName) -> bool:

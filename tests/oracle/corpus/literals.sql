@@ -334,3 +334,18 @@ DELETE FROM cards WHERE number = $1 RETURNING id, number;
 --$ ? {zebra-tag,"x y",NULL}
 --$ ? {"k": "wistful"}
 INSERT INTO notes (id, tags, meta) VALUES (900, $1, $2) RETURNING tags, meta;
+--# Bit strings
+--! same
+SELECT B'101', X'1F', email FROM customers WHERE id = 1;
+--! same
+SELECT id FROM cards WHERE limit_cents > B'101'::int AND limit_cents <> X'7fffffff'::bigint;
+--! same
+INSERT INTO people (id, email, nick) VALUES (901, B'101'::text, X'1F'::varchar(3)) RETURNING email, nick;
+--! same
+SELECT coalesce(email, B'1'::text) FROM customers WHERE email IS DISTINCT FROM B''::text;
+--! same
+UPDATE order_lines SET qty = X'0F'::int WHERE order_id = 1 AND qty < B'1111111'::int RETURNING qty;
+--! refused a bit string as it is
+INSERT INTO people (id, email) VALUES (901, B'101');
+--! refused too many bits
+SELECT id FROM cards WHERE limit_cents > X'ffffffff'::int;

@@ -111,7 +111,10 @@ def test_rows_by_copy_make_the_proxy_no_bigger(rig: Rig, name: str, sizes: Calla
 # -- one value ---------------------------------------------------------------------------------------------------------
 
 BLOCK = bytes(range(256)) * 4096
-LARGEST = 0x3FFFFFFF - 64  # TODO
+LARGEST = 0x3FFFFFFF - 24 - 24 - 4
+"""Bytes of the largest value that PostgreSQL 18 stores: a row is made in one piece of memory, of MaxAllocSize at most,
+behind HeapTupleData (24), its own header with the bitmap of nulls (24) and the header of the value (4). One byte more
+is its error XX000."""
 
 
 class Client:

@@ -24,9 +24,10 @@ POLICY = "public.wide:\n  email: {type: text, search: equality}\n"
 @pytest.fixture
 def rig(database: Database) -> Iterator[Rig]:
     """Its table has a sealed column and others, whose values the server keeps as they are: neither in its log, which
-    would write a value twice as long, nor compressed."""
+    would write a value twice as long, nor compressed. A scan of it begins at its first row."""
     with database.connect() as direct:
-        direct.execute(f'ALTER DATABASE "{database.dbname}" SET log_statement = none'.encode())
+        for setting in ("log_statement = none", "synchronize_seqscans = off"):
+            direct.execute(f'ALTER DATABASE "{database.dbname}" SET {setting}'.encode())
     with make_rig(database, POLICY, arrange=False) as rig:
         with rig.connect() as connection:
             connection.execute("CREATE UNLOGGED TABLE wide (number int, email text, filler text, body bytea)")

@@ -164,11 +164,13 @@ class CopyReader:
         delimiter = re.escape(self._delimiter)
         self._quote = options.quote.encode()
         # Quote doubles as escape: a toggle is all there is. Otherwise an escape hides the quote or escape after it.
-        inner = b"[^" + quote + b"]" if quote == escape else escape + b"[" + quote + escape + b"]|[^" + quote + b"]"
+        inner = b"[^" + quote + escape + b"]++"
+        if quote != escape:
+            inner += b"|" + escape + b"[" + quote + escape + b"]?+"
         self._csv_field = re.compile(
-            b"(?:[^" + delimiter + quote + b"]|" + quote + b"(?:" + inner + b")*+" + quote + b")*+", re.DOTALL
+            b"(?:[^" + delimiter + quote + b"]++|" + quote + b"(?:" + inner + b")*+" + quote + b")*+", re.DOTALL
         )
-        self._text_field = re.compile(rb"(?:[^\\" + delimiter + rb"]|\\.|\\$)*+", re.DOTALL)
+        self._text_field = re.compile(rb"(?:[^\\" + delimiter + rb"]++|\\.|\\$)*+", re.DOTALL)
         self._csv_marks = re.compile(b"[\r\n" + quote + escape + b"]")
 
     @property
@@ -344,7 +346,7 @@ class CopyReader:
             if end == len(line):
                 return fields
             if line[end : end + 1] != self._delimiter:
-                raise _bad_format("unterminated CSV quoted field")
+                raise AssertionError("the ends of lines and of fields are found by the same rules of quotes")
             position = end + 1
 
     def _binary_rows(self, most: int | None) -> list[RawRow]:

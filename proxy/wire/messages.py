@@ -343,13 +343,6 @@ def parse_parameter_status(raw: bytes) -> tuple[bytes, bytes]:
     return name, value
 
 
-def parse_command_complete(raw: bytes) -> bytes:
-    reader = Reader(raw)
-    tag = reader.string()
-    reader.done()
-    return tag
-
-
 def parse_negotiation(raw: bytes) -> tuple[int, list[bytes]]:
     """NegotiateProtocolVersion: the newest version that is spoken, and the `_pq_.` options that are not known."""
     reader = Reader(raw)
@@ -409,14 +402,3 @@ def parse_sasl_mechanisms(raw: bytes) -> list[bytes]:
 
 def build_sasl_mechanisms(mechanisms: Iterable[bytes]) -> bytes:
     return build_authentication(AUTHENTICATION_SASL, b"".join(name + b"\0" for name in mechanisms) + b"\0")
-
-
-def parse_copy_response(raw: bytes) -> tuple[int, tuple[int, ...]]:
-    """CopyIn-, CopyOut- and CopyBothResponse: overall format (0 text, 1 binary) and one format per column."""
-    reader = Reader(raw)
-    overall = reader.take(1)[0]
-    formats = _formats(reader)
-    reader.done()
-    if overall > 1:
-        raise ProtocolViolation("invalid COPY format")
-    return overall, formats

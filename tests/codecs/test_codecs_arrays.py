@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from proxy.errors import InvalidValue
@@ -28,7 +28,7 @@ SPELLED = [
     "{", "{,}", "{1,}", "{{1},2}", "{1,{2}}", "{{1,2},{3}}", "{{},{}}", "{{}}", "{{1},{}}", "{{{{{{{1}}}}}}}", "{1}x",
     "x{1}", '{"a"x}',
     '{x"a"}', "[2147483647:2147483647]={1}", "[2147483646:2147483646]={1}", "[9999999999:1]={1}", "{\\",
-    "[-2147483648:2147483646]={1}", "{a\\",
+    "[-2147483648:2147483646]={1}", "{a\\", "[1:1]{1}", "{a\\ }", "{1\\}}",
 ]  # fmt: skip
 
 
@@ -53,6 +53,7 @@ def test_generated_arrays_read_as_in_postgresql(oracle: Oracle, values: list[str
 
 
 @given(elements=st.lists(st.one_of(st.none(), st.binary(max_size=20)), min_size=1, max_size=6))
+@example(elements=[b"\xe1\x02", None])
 def test_sealed_elements_come_back_from_both_formats(elements: list[bytes | None]) -> None:
     dimensions = Dimensions((len(elements),), (1,))
     assert split_bytea_array(join_bytea_array(dimensions, elements), 0) == (dimensions, elements)

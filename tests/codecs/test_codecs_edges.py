@@ -11,11 +11,20 @@ import pytest
 
 from proxy.errors import Refused
 from proxy.pgtypes import parse_type
-from proxy.wire import messages
-from proxy.wire.codecs import Settings, arrays, binary_decoder, canonical, cast, compare, decode_text, encode_text
+from proxy.wire.codecs import (
+    Settings,
+    arrays,
+    binary_decoder,
+    canonical,
+    cast,
+    compare,
+    decode_binary,
+    decode_text,
+    encode_binary,
+    encode_text,
+)
 from proxy.wire.codecs.floats import real_below
 from proxy.wire.copy import CopyFields, CopyOptions, CopyReader
-from proxy.wire.messages import message
 from tests.codecs.oracle import Oracle, ours
 
 PLAIN = Settings()
@@ -80,7 +89,20 @@ BINARY = {
         array(1, 0, DIMENSION(1, 1), INT(4), INT(1), b"x"),
         array(1, 0, DIMENSION(1, 1), INT(4), INT(1)),
         array(1, 1, DIMENSION(1, 1), INT(-1)),
+        array(-1, 0),
+        array(2, 0, DIMENSION(50_000, 1) * 2),
+        array(0, 0)[:11],
+        array(0, 0),
     ],
+    "boolean": [b"", b"\0", b"\1", b"\2", b"\0\0"],
+    "real": [bytes(3), bytes(4), bytes(5), b"\x7f\xc0\0\0"],
+    "double precision": [bytes(7), bytes(8), bytes(9)],
+    "uuid": [bytes(15), bytes(16), bytes(17)],
+    "date": [bytes(3), bytes(4), INT(2145031949 - 1), INT(2145031949), INT(-2451545), INT(-2451546), INT(2**31 - 1)],
+    "time": [bytes(4), *(struct.pack("!q", number) for number in (-1, 0, 86_400_000_000, 86_400_000_001))],
+    "json": [b"", b"{}", b"{"],
+    "jsonb": [b"", b"\1{}", b"\1{", b"\2{}", b"\1"],
+    "text": [b"", b"a\0b", "é".encode()],
     "numeric": [
         b"\0\0\0",
         NUMERIC(1, 0, 0x1234, 0) + b"\0\1",
@@ -94,14 +116,14 @@ BINARY = {
     ],
     "timestamp": [struct.pack("!q", number) for number in ((1 << 63) - 1, -(1 << 63), 0, (1 << 63) - 2)],
 }
-OIDS = {"integer[]": 1007, "numeric": 1700, "timestamp": 1114}
 
 
 @pytest.mark.parametrize("type_name", BINARY)
 def test_binary_forms_are_taken_as_by_postgresql(oracle: Oracle, type_name: str) -> None:
-    decode = binary_decoder(parse_type(type_name), PLAIN)
+    type_ = parse_type(type_name)
+    decode = binary_decoder(type_, PLAIN)
     for data in BINARY[type_name]:
-        result = oracle.connection.pgconn.exec_params(b"SELECT $1", [data], [OIDS[type_name]], [1], 1)
+        result = oracle.connection.pgconn.exec_params(b"SELECT $1", [data], [type_.oid], [1], 1)
         wanted = result.error_field(psycopg.pq.DiagnosticField.SQLSTATE)
         got = None
         try:
@@ -167,7 +189,65 @@ def test_an_instant_is_a_wall_clock_time_where_the_offset_does_not_change() -> N
         compare(last, source, target, Settings(timezone="<+03>-03"))
 
 
-# -- COPY and messages -------------------------------------------------------------------------------------------------
+LATIN = Settings(client_encoding="LATIN1")
+IN_LATIN = {
+    "text": [b"\xe9t\xe9", b"plain", b"a\0b"],
+    "char(4)": [b"\xe9   ", b"ab  ", b"\0"],
+    "json": [b'"\xe9"', b'"\0"'],
+    "jsonb": [b'\1"\xe9"', b"\1[1]", b'\1"\0"'],
+    "text[]": [ARRAY.pack(1, 0, 25) + DIMENSION(2, 1) + INT(1) + b"\xe9" + INT(-1)],
+    "char(4)[]": [ARRAY.pack(1, 0, 1042) + DIMENSION(1, 1) + INT(4) + b"\xe9   "],
+    "integer[]": [array(1, 0, DIMENSION(1, 1), INT(4), INT(1))],
+}
+
+
+@pytest.mark.parametrize("type_name", IN_LATIN)
+def test_binary_forms_in_another_encoding_are_taken_and_given_as_by_postgresql(oracle: Oracle, type_name: str) -> None:
+    type_ = parse_type(type_name)
+    oracle.set(client_encoding="LATIN1")
+    try:
+        for data in IN_LATIN[type_name]:
+            result = oracle.connection.pgconn.exec_params(b"SELECT $1", [data], [type_.oid], [1], 1)
+            wanted = result.error_field(psycopg.pq.DiagnosticField.SQLSTATE)
+            got = None
+            try:
+                assert encode_binary(type_, decode_binary(type_, data, LATIN), LATIN) == result.get_value(0, 0)
+            except Refused as error:
+                got = error.sqlstate.encode()
+            assert got == wanted, data
+    finally:
+        oracle.set(client_encoding="UTF8")
+
+
+def test_text_goes_out_in_the_encoding_of_the_client() -> None:
+    text = parse_type("text")
+    assert encode_text(text, "é".encode(), LATIN) == b"\xe9"
+    assert encode_text(text, b"e", LATIN) == b"e"
+    with pytest.raises(Refused) as caught:
+        encode_text(text, "€".encode(), LATIN)
+    assert caught.value.sqlstate == "22P05"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["'{a,b}'::text[]::varchar(1)[]", "'{abc,d}'::text[]::varchar(2)[]", "'{1.25,NULL}'::numeric[]::numeric(3,1)[]",
+     "'{1.5}'::numeric[]::integer[]", "'{70000}'::integer[]::smallint[]", "'{1}'::integer[]::date[]",
+     "'{1}'::integer[]::integer", "'1'::integer::integer[]", "'{t}'::boolean[]::integer[]"],
+)  # fmt: skip
+def test_arrays_are_cast_as_in_postgresql(oracle: Oracle, text: str) -> None:
+    literal, source, target = (parse_type(part) if at else part for at, part in enumerate(text.split("::")))
+    assert isinstance(literal, str)
+    assert not isinstance(source, str)
+    assert not isinstance(target, str)
+    try:
+        value = cast(decode_text(source, literal.strip("'").encode(), PLAIN), source, target, PLAIN)
+        got = encode_text(target, value, PLAIN).decode()
+    except Refused as error:
+        got = f"!{error.sqlstate}"
+    assert [got] == oracle.attempt([f"select ({text})::text"])
+
+
+# -- COPY --------------------------------------------------------------------------------------------------------------
 
 
 def test_a_header_of_text_format_is_escaped() -> None:
@@ -196,8 +276,3 @@ def test_a_quote_that_is_not_closed_is_22p04(text: bytes) -> None:
         reader.feed(text)
         reader.finish()
     assert caught.value.sqlstate == "22P04"
-
-
-def test_a_copy_response_of_a_third_format_is_a_violation() -> None:
-    with pytest.raises(messages.ProtocolViolation, match="invalid COPY format"):
-        messages.parse_copy_response(message(b"G", b"\2\0\0"))

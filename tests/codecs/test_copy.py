@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from proxy.errors import InvalidValue, Refused
@@ -71,6 +71,7 @@ def _table(oracle: Oracle) -> None:
 @pytest.mark.parametrize("name", FORMATS)
 @SHORT
 @given(rows=ROWS)
+@example(rows=[("a\tb", None, "'\""), ("\\", "", "|"), ("\\.", "NA", "x,;")])
 def test_rows_are_written_and_read_as_postgresql_writes_them(
     oracle: Oracle, name: str, rows: list[tuple[str | None, ...]]
 ) -> None:
@@ -95,6 +96,19 @@ def test_rows_are_written_and_read_as_postgresql_writes_them(
 @given(
     pieces=st.lists(st.one_of(PIECES, st.sampled_from(["DELIMITER", "DELIMITER", "\n", '""', "\\101", "\\x4", "\\t"])))
 )
+@example(pieces=["\\101", "DELIMITER", "\\x4", "\\t", "DELIMITER", "\\", "\n", "\\N"])
+@example(pieces=["DELIMITER", "'", "\\'", "a\\", "\n", "'", "DELIMITER", '"', '""', "x", '"', "|", "||", "|", "\n"])
+@example(pieces=["DELIMITER", "DELIMITER", "\r\n", "DELIMITER", "DELIMITER", "\r\n"])
+@example(pieces=["DELIMITER", "DELIMITER", "\r", "DELIMITER", "DELIMITER", "\r"])
+@example(pieces=["DELIMITER", "DELIMITER", "\n", "a\r", "DELIMITER", "DELIMITER"])
+@example(pieces=["DELIMITER", "DELIMITER", "\r", "a\n", "DELIMITER", "DELIMITER"])
+@example(pieces=["DELIMITER", "DELIMITER", "DELIMITER", "\n"])
+@example(pieces=["DELIMITER", "\n"])
+@example(pieces=["\\.", "\n"])
+@example(pieces=["a\\.", "\n"])
+@example(pieces=["a\\."])
+@example(pieces=["\\."])
+@example(pieces=["'", "|", '"', "\n"])
 def test_data_of_clients_is_read_as_postgresql_reads_it(oracle: Oracle, name: str, pieces: list[str]) -> None:
     options = FORMATS[name]
     fields = CopyFields(options)
@@ -169,6 +183,42 @@ def test_the_end_marker_of_text_ends_the_rows() -> None:
     assert reader.feed(b"more\n") == reader.finish() == []
 
 
+def test_rows_can_be_had_one_at_a_time() -> None:
+    reader = CopyReader(CopyOptions("text", 1))
+    assert reader.feed(b"a\nb\nc", most=1) == [[b"a"]]
+    assert reader.feed(b"", most=1) == [[b"b"]]
+    assert reader.feed(b"", most=1) == []
+    assert reader.finish() == [[b"c"]]
+    assert reader.finish() == []
+
+
+def test_whole_rows_that_somebody_else_reads_are_left_out() -> None:
+    reader = CopyReader(CopyOptions("text", 1), max_row=10)
+    reader.push(b"first\nsecond\nth")
+    assert reader.between_rows is None, "how lines end is not known yet"
+    assert reader.feed(b"", most=1) == [[b"first"]]
+    assert reader.between_rows == b"second\nth"
+    assert not reader.lacks_end
+    reader.skip(len(b"second\n"))
+    assert reader.between_rows == b"th"
+    assert reader.lacks_end
+    reader.push(b"ird\n")
+    assert reader.feed(b"", most=1) == [[b"third"]]
+    reader.push(b"x" * 11)
+    assert reader.between_rows is None, "a row beyond the bound is for feed() to refuse"
+
+
+def test_binary_rows_may_end_without_a_trailer(oracle: Oracle) -> None:
+    options = FORMATS["binary"]
+    fields, row = CopyFields(options), [b"a", None, b""]
+    data = CopyWriter(options).start() + CopyWriter(options).row(row)
+    assert [[fields.value(raw, i) for i, raw in enumerate(found)] for found in read(options, [data])] == [row]
+    oracle.connection.execute("truncate c")
+    with oracle.connection.cursor().copy("copy c from stdin (format binary)") as copy:
+        copy.write(data)
+    assert oracle.connection.execute("select * from c").fetchall() == [("a", None, "")]
+
+
 def test_the_default_marker_is_seen_raw() -> None:
     fields = CopyFields(CopyOptions("csv", 1, **CSV, default="\\D"))
     assert fields.is_default(b"\\D")
@@ -189,6 +239,7 @@ def test_a_binary_header_with_an_extension_is_skipped() -> None:
         SIGNATURE + b"\0\1\0\0" + bytes(4),
         SIGNATURE + b"\0\2\0\0" + bytes(4),
         SIGNATURE + bytes(4) + b"\xff\xff\xff\xff",
+        SIGNATURE + bytes(4) + b"\x7f\xff\xff\xff",
         SIGNATURE + bytes(8) + b"\0\2",
         SIGNATURE + bytes(8) + b"\0\1\xff\xff\xff\xfe",
         SIGNATURE + bytes(8) + b"\xff\xffx",

@@ -99,11 +99,9 @@ PARSERS: tuple[tuple[bytes, Callable[[bytes], object]], ...] = (
     (b"E", messages.parse_fields),
     (b"N", messages.parse_fields),
     (b"S", messages.parse_parameter_status),
-    (b"C", messages.parse_command_complete),
     (b"R", messages.parse_authentication),
     (b"R", messages.parse_sasl_mechanisms),
     (b"p", messages.parse_sasl_initial),
-    (b"G", messages.parse_copy_response),
     (b"B", messages.bind_names),
 )
 

@@ -98,12 +98,6 @@ def growth(database: Database, tmp_path: Path, size: int) -> int:
                     copy.write(64 * line)
             found = connection.execute("SELECT plain FROM files WHERE id = 1", binary=True).fetchone()
             assert found == (bytes(size),)
-            return peak_rss(process.pid) - before
+            return program.peak_rss - before
     finally:
         program.end()
-
-
-def peak_rss(pid: int) -> int:
-    """The most memory that the process has held since it began, in bytes (VmHWM)."""
-    (line,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM:")]
-    return int(line.split()[1]) * 1024

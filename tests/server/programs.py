@@ -55,6 +55,13 @@ class Program:
         pid = self.process.pid
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
+    @property
+    def peak_rss(self) -> int:
+        """The most memory that the process has held since it began, in bytes (VmHWM)."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        (line,) = [line for line in status if line.startswith("VmHWM:")]
+        return int(line.split()[1]) * 1024
+
     def end(self) -> None:
         self.process.kill()
         self.process.wait()

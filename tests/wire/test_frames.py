@@ -5,7 +5,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.errors import ProtocolViolation
-from proxy.wire.frames import CLIENT_LENGTHS, SERVER_LENGTHS, Frame, Head, Item, Oversized, Run, Splitter, Stream
+from proxy.kernel.reference import message_run
+from proxy.wire.frames import (
+    CLIENT_LENGTHS,
+    HEAD_BYTES,
+    SERVER_LENGTHS,
+    Batch,
+    Frame,
+    Head,
+    Item,
+    Oversized,
+    Run,
+    Splitter,
+    Stream,
+    lengths_of,
+)
 from proxy.wire.messages import message
 
 
@@ -180,3 +194,39 @@ def test_the_lengths_of_what_is_streamed_are_checked() -> None:
     assert splitter.next() == Stream(0x64, DATA[5:])
     with pytest.raises(ProtocolViolation, match="invalid message length"):
         splitter.next()
+
+
+def test_what_is_gathered_comes_out_as_the_whole_messages_that_are_there() -> None:
+    splitter = server()
+    splitter.gather(ord("D"), message_run)
+    splitter.feed(ROW[:3])
+    assert drain(splitter) == []
+    splitter.feed(ROW[3:] + ROW * 2 + ROW[:9])
+    assert drain(splitter) == [Batch(0x44, ROW * 3)]
+    splitter.feed(ROW[9:] + DONE)
+    assert drain(splitter) == [Batch(0x44, ROW), Frame(0x43, DONE)]
+    splitter.gather(None, message_run)
+    splitter.feed(ROW + ROW)
+    assert drain(splitter) == [Frame(0x44, ROW), Frame(0x44, ROW)]
+
+
+def test_a_gathered_message_above_the_bound_is_skipped_and_reported() -> None:
+    splitter, large = server(max_message=1000), message(b"D", b"x" * 1000)
+    splitter.gather(ord("D"), message_run)
+    splitter.feed(ROW + large + ROW)
+    assert drain(splitter) == [Batch(0x44, ROW), Oversized(0x44, len(large)), Batch(0x44, ROW)]
+
+
+def test_the_beginning_of_a_large_message_is_awaited() -> None:
+    splitter, large = server(), message(b"T", b"x" * 100_000)
+    splitter.feed(large[:100])
+    assert drain(splitter) == []
+    assert not splitter.at_boundary
+    splitter.feed(large[100:])
+    head, whole = drain(splitter)
+    assert head == Head(0x54, len(large), large[:HEAD_BYTES])
+    assert whole == Frame(0x54, large)
+
+
+def test_the_lengths_of_some_types_are_known_by_their_byte() -> None:
+    assert lengths_of(CLIENT_LENGTHS, "SE") == {0x53: (4, 4), 0x45: (9, 10_000)}

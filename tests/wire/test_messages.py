@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from proxy.errors import ProtocolViolation
 from proxy.wire import messages
-from proxy.wire.messages import Bind, Column, Parse, Target
+from proxy.wire.messages import Bind, Column, Parse, Target, message
 
 names = st.binary(max_size=20).filter(lambda name: b"\0" not in name)
 formats = st.lists(st.integers(0, 1), max_size=4).map(tuple)
@@ -70,9 +70,9 @@ SAMPLES: list[tuple[Callable[[bytes], object], bytes]] = [
     (messages.parse_fields, messages.build_fields(b"E", [(b"C", b"42P01"), (b"M", b"gone")])),
     (messages.parse_ready, messages.build_ready(b"T")),
     (messages.parse_parameter_status, messages.message(b"S", b"TimeZone\0UTC\0")),
-    (messages.parse_command_complete, messages.message(b"C", b"SELECT 1\0")),
-    (messages.parse_copy_response, messages.message(b"G", b"\0\0\x02\0\0\0\0")),
     (messages.parse_sasl_mechanisms, messages.build_sasl_mechanisms([b"SCRAM-SHA-256"])),
+    (messages.parse_sasl_initial, messages.build_sasl_initial(b"SCRAM-SHA-256", b"n,,n=,r=x")),
+    (messages.parse_negotiation, messages.build_negotiation(196608, [b"_pq_.a", b"_pq_.b"])),
 ]
 
 
@@ -102,6 +102,40 @@ def test_formats_are_spread_over_columns(
     given_formats: tuple[int, ...], count: int, spread: tuple[int, ...] | None
 ) -> None:
     assert messages.spread_formats(given_formats, count) == spread
+
+
+def test_the_names_of_a_bind_are_read_though_the_rest_is_still_to_come() -> None:
+    raw = messages.build_bind(Bind(b"p", b"s", (), [b"x" * 100], ()))
+    assert messages.bind_names(raw[:40]) == (b"p", b"s")
+    assert messages.parse_bind(raw).values == [b"x" * 100]
+
+
+def test_a_client_may_begin_sasl_without_data() -> None:
+    assert messages.parse_sasl_initial(message(b"p", b"OAUTHBEARER\0\xff\xff\xff\xff")) == (b"OAUTHBEARER", None)
+
+
+def test_an_authentication_message_is_a_code_and_what_belongs_to_the_method() -> None:
+    raw = messages.build_authentication(messages.AUTHENTICATION_SASL_CONTINUE, b"r=x,s=y,i=1")
+    assert raw == b"R\0\0\0\x13\0\0\0\x0br=x,s=y,i=1"
+    assert messages.parse_authentication(raw) == messages.AUTHENTICATION_SASL_CONTINUE
+    assert messages.authentication_data(raw) == b"r=x,s=y,i=1"
+
+
+def test_copy_fail_carries_its_reason() -> None:
+    assert messages.build_copy_fail(b"no more") == b"f\0\0\0\x0cno more\0"
+
+
+@pytest.mark.parametrize(
+    ("fields_", "found"),
+    [
+        ([(b"S", b"FEHLER"), (b"V", b"ERROR"), (b"V", b"PANIC")], b"ERROR"),
+        ([(b"S", b"FATAL")], b"FATAL"),
+        ([(b"M", b"gone")], b""),
+    ],
+)
+def test_the_severity_is_the_one_that_is_not_localised(fields_: messages.Fields, found: bytes) -> None:
+    assert messages.severity(fields_) == found
+    assert messages.field(fields_, b"C") is None
 
 
 def test_an_unknown_subtype_of_describe_is_a_violation() -> None:

@@ -88,3 +88,12 @@ def test_statement_descriptions_take_two_messages() -> None:
 def test_a_batch_is_complete_when_something_in_it_awaits_ready() -> None:
     assert not queue(Kind.PARSE, Kind.BIND).awaits_ready
     assert queue(Kind.PARSE, Kind.SYNC).awaits_ready
+
+
+def test_the_next_answer_belongs_to_the_head() -> None:
+    replies = queue(Kind.PARSE, Kind.SYNC)
+    assert len(replies) == 2
+    assert replies.head == (Kind.PARSE, 0)
+    answers(replies, "1Z")
+    assert len(replies) == 0
+    assert replies.head is None

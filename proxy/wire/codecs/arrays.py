@@ -135,8 +135,6 @@ def parse_text(text: bytes) -> tuple[Dimensions, list[bytes | None]]:
                 sizes[level] = seen
             elif sizes[level] != seen:
                 raise _malformed("Multidimensional arrays must have sub-arrays with matching dimensions.")
-            if just_opened and level + 1 != deepest:
-                raise _malformed("Multidimensional arrays must have sub-arrays with matching dimensions.")
             expect_item = just_opened = False
             if not counts:
                 break

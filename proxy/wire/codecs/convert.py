@@ -117,15 +117,13 @@ def _apply_typmod(value: bytes, target: SqlType, *, explicit: bool) -> bytes:
             return texts.strip_padding(value) if family is Family.CHAR else value
         case Family.NUMERIC:
             return numeric.apply_typmod(value, target.precision_scale)
-        case Family.TIME | Family.TIMESTAMP | Family.TIMESTAMPTZ:
-            return _round_seconds(value, target)
         case _:
-            return value
+            return _round_seconds(value, target)
 
 
 def _round_seconds(value: bytes, target: SqlType) -> bytes:
-    usecs, digits = ints.unpack(value), target.seconds_precision
-    if digits is None or not calendar.is_finite_timestamp(usecs):
+    digits = target.seconds_precision
+    if digits is None or not calendar.is_finite_timestamp(usecs := ints.unpack(value)):
         return value
     return ints.pack(Family.BIGINT, calendar.round_usecs(usecs, digits))
 

@@ -346,6 +346,6 @@ SELECT coalesce(email, B'1'::text) FROM customers WHERE email IS DISTINCT FROM B
 --! same
 UPDATE order_lines SET qty = X'0F'::int WHERE order_id = 1 AND qty < B'1111111'::int RETURNING qty;
 --! refused a bit string as it is
-INSERT INTO people (id, email) VALUES (901, B'101');
+INSERT INTO people (id, email) VALUES (901, B'101'::bit(3));
 --! refused too many bits
 SELECT id FROM cards WHERE limit_cents > X'ffffffff'::int;

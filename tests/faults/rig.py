@@ -134,7 +134,8 @@ def make_rig(
         make_keys(directory)
         write_policy(directory, database.dbname, policy)
         thread.run(install_schema(database.dsn))
-        tap = Tap(directory, upstream or (database.host, database.port))
+        # By TCP: connecting to a Unix socket fails at once when the server's queue is full.
+        tap = Tap(directory, upstream or ("127.0.0.1", database.port))
         thread.run(tap.start())
         rig = Rig(database, directory, tap, thread, free_port())
         write_config(directory, rig.port, (str(directory), Tap.port))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import time
@@ -24,11 +25,13 @@ QUICK = 3.0
 
 
 def kill(server: Server) -> None:
-    """A server process dies; the others end with 57P02, and the server recovers."""
-    with psycopg.connect(server.dsn(), autocommit=True) as direct:
-        row = direct.execute("SELECT pid FROM pg_stat_activity WHERE datname LIKE 't\\_%' LIMIT 1").fetchone()
+    """A server process dies; when this returns the server has told the others to end, with 57P02, and recovers."""
+    direct = psycopg.connect(server.dsn(), autocommit=True)
+    row = direct.execute("SELECT pid FROM pg_stat_activity WHERE datname LIKE 't\\_%' LIMIT 1").fetchone()
     assert row is not None
     os.kill(row[0], signal.SIGKILL)
+    assert select.select([direct], [], [], 30)[0], "nobody was told"
+    direct.close()
 
 
 def wait_until_up(server: Server) -> None:

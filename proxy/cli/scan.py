@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,6 +29,7 @@ def scan(
     sample: Annotated[
         int, typer.Option(min=0, max=100_000, help="Rows to look at in each table; 0: names only.")
     ] = 500,
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="Connections, each for a table at a time.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     write: Annotated[
         Path | None,
@@ -35,7 +37,7 @@ def scan(
     ] = None,
 ) -> int:
     """Find the columns that should be sealed. Reads only, and shows no value."""
-    report = asyncio.run(_look(dsn, sample))
+    report = asyncio.run(_look(dsn, sample, jobs))
     if write is not None:
         _write(write, report)
     if as_json:
@@ -47,9 +49,10 @@ def scan(
     return 0
 
 
-async def _look(dsn: str, sample: int) -> ScanReport:
-    async with connect(dsn) as connection:
-        return await run_scan(connection, sample=sample)
+async def _look(dsn: str, sample: int, jobs: int) -> ScanReport:
+    async with contextlib.AsyncExitStack() as stack:
+        connections = [await stack.enter_async_context(connect(dsn)) for _ in range(jobs)]
+        return await run_scan(connections[0], sample=sample, others=connections[1:])
 
 
 def _write(path: Path, report: ScanReport) -> None:

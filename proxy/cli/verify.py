@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from proxy.cli.life import DEFAULT_JOBS, Jobs
+from proxy.cli.life import DEFAULT_BATCH, DEFAULT_JOBS, Display, Jobs, MaxRate
 from proxy.cli.options import ConfigFile, Dsn, read_config
 from proxy.config import Config, load_policy
 from proxy.ops.database import connect
+from proxy.ops.life.fill import Report
 from proxy.ops.life.plan import columns_of
 from proxy.ops.life.recipe import keys_of, open_keyring
 from proxy.ops.verify import Verified
@@ -31,10 +32,17 @@ def verify(
         typer.Argument(help="schema.table.column; none: all of the policy.", metavar="COLUMN..."),
     ] = None,
     jobs: Jobs = DEFAULT_JOBS,
+    batch: Annotated[int, typer.Option(min=1, max=1_000_000, help="Rows read at a time, about.")] = DEFAULT_BATCH,
+    max_rate: MaxRate = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the inventory as JSON.")] = False,
 ) -> int:
-    """Read and open every sealed value. Exit code 0: all well, 1: findings, 2: could not look."""
-    found = asyncio.run(_look(read_config(config), dsn, columns or [], jobs))
+    """Read and open every sealed value, under ACCESS SHARE. Exit code 0: all well, 1: findings, 2: could not look."""
+    loaded = read_config(config)
+    if as_json:
+        found = asyncio.run(_look(loaded, dsn, columns or [], jobs, batch, max_rate, lambda _: None))
+    else:
+        with Display(as_json=False) as display:
+            found = asyncio.run(_look(loaded, dsn, columns or [], jobs, batch, max_rate, display.show))
     if as_json:
         typer.echo(json.dumps([as_data(one) for one in found], indent=2))
     else:
@@ -42,14 +50,18 @@ def verify(
     return 1 if any(one.findings for one in found) else 0
 
 
-async def _look(config: Config, dsn: str, names: list[str], jobs: int) -> list[Verified]:
+async def _look(
+    config: Config, dsn: str, names: list[str], jobs: int, batch: int, max_rate: float, report: Report
+) -> list[Verified]:
     async with connect(dsn) as connection:
         database = await connection.fetchval("SELECT pg_catalog.current_database()")
     policy = load_policy(config.columns, config.keysets).for_database(database)
     listed = [column for table in policy.tables.values() for column in table.values()]
     columns = columns_of(policy, names) if names else listed
     keys = keys_of(config, columns)
-    return await run_verify(dsn, columns, keys, open_keyring(keys), jobs=jobs)
+    return await run_verify(
+        dsn, columns, keys, open_keyring(keys), jobs=jobs, batch=batch, max_rate=max_rate, report=report
+    )
 
 
 def print_inventory(found: list[Verified]) -> None:

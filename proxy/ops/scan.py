@@ -6,6 +6,7 @@ and dropped: nothing here returns one.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -70,8 +71,9 @@ class ScanReport:
     """(table, reason) of those whose values could not be read: only names were judged."""
 
 
-async def scan(connection: Connection, *, sample: int) -> ScanReport:
-    """Looks at every column of every user table, at up to `sample` rows of each."""
+async def scan(connection: Connection, *, sample: int, others: Sequence[Connection] = ()) -> ScanReport:
+    """Looks at every column of every user table, at up to `sample` rows of each. `others`: further connections, to look
+    at several tables at once."""
     database = await connection.fetchval("SELECT pg_catalog.current_database()")
     columns = await _read_columns(connection)
     edges = await _read_foreign_keys(connection)
@@ -80,8 +82,9 @@ async def scan(connection: Connection, *, sample: int) -> ScanReport:
         tables.setdefault(column.place[:2], []).append(column)
     found: dict[Place, Proposal] = {}
     unread = []
+    sampled = await _sampled((connection, *others), tables, sample)
     for table, members in tables.items():
-        values, problem = await _sample(connection, members, sample)
+        values, problem = sampled[table]
         if problem is not None:
             unread.append((".".join(table), problem))
         for column in members:
@@ -91,6 +94,25 @@ async def scan(connection: Connection, *, sample: int) -> ScanReport:
                 found[column.place] = _propose(column, detection, seen)
     linked = _link(found, {column.place: column for column in columns}, edges)
     return ScanReport(database, len(columns), tuple(linked[place] for place in sorted(linked)), tuple(unread))
+
+
+async def _sampled(
+    connections: Sequence[Connection], tables: Mapping[tuple[str, str], Sequence[ScannedColumn]], sample: int
+) -> dict[tuple[str, str], tuple[dict[Place, list[str]], str | None]]:
+    """What `_sample` says of each table."""
+    found, left = {}, iter(tables.items())
+
+    async def work(connection: Connection) -> None:
+        for table, members in left:
+            found[table] = await _sample(connection, members, sample)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for connection in connections:
+                group.create_task(work(connection))
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return found
 
 
 async def _read_columns(connection: Connection) -> list[ScannedColumn]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +18,7 @@ from proxy.errors import CannotOpen, Refused
 from proxy.ops.catalog import ColumnFacts, read_columns, sample_values
 from proxy.ops.check import Finding
 from proxy.ops.database import connect
-from proxy.ops.life.fill import BATCH, Writer, prepare_session
+from proxy.ops.life.fill import BATCH, Pace, Progress, Report, Writer, prepare_session
 from proxy.ops.life.ledger import Job, read_jobs
 from proxy.ops.life.recipe import FAILURES_KEPT, Crew, Operation, Recipe, make_opener
 from proxy.ops.life.rows import Inventory
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _BLOCKS: Final = 64
 _MAX_BLOCKS: Final = 1024
+_ROWS_OF_A_BLOCK: Final = 100
+"""For the first read; how many there are is known behind it."""
 _UTF8: Final = Settings()
 
 
@@ -65,11 +68,14 @@ async def verify(
     keyring: Keyring,
     *,
     jobs: int = 1,
-    report: Callable[[str, int], None] = lambda _column, _rows: None,
+    batch: int = BATCH,
+    max_rate: float = 0.0,
+    report: Report = lambda _: None,
 ) -> list[Verified]:
-    """Reads every value of `columns`, batch by batch: values that change meanwhile are looked at as they are then.
+    """Reads every value of `columns`, some `batch` rows at a time by each of `jobs` connections and `max_rate` rows a
+    second at most (0: no limit). Values that change meanwhile are looked at as they are then.
 
-    `report` hears column and rows. Raises DatabaseError, KeyringError.
+    Raises DatabaseError, KeyringError.
     """
     recipes = [Recipe(Operation.UNSEAL, column, column) for column in columns]
     async with connect(dsn) as connection:
@@ -78,6 +84,7 @@ async def verify(
         ledger = await read_jobs(connection)
         logs = await search_logs(connection, await _known_values(connection, facts, keyring))
         found = []
+        pace = Pace(max_rate)
         with Crew(recipes, keys, keyring, jobs) as crew:
             for number, column in enumerate(columns):
                 its = facts[column.name]
@@ -86,7 +93,7 @@ async def verify(
                 if not findings:
                     findings += await _leftovers(connection, its, ledger.get(column.name))
                     for table in await _tables(connection, its):
-                        counted = await _read(dsn, crew, number, its, table, jobs, report)
+                        counted = await _read(dsn, crew, number, its, table, jobs, batch, pace, report)
                         inventory.add(counted[0], FAILURES_KEPT)
                         rows, nulls = rows + counted[1], nulls + counted[2]
                     findings += _judge(column, inventory, keyring)
@@ -165,11 +172,13 @@ async def _read(
     facts: ColumnFacts,
     table: str,
     jobs: int,
-    report: Callable[[str, int], None],
+    batch: int,
+    pace: Pace,
+    report: Report,
 ) -> tuple[Inventory, int, int]:
     """(what was found, rows, NULLs) of one table."""
-    inventory, rows, nulls, next_block = Inventory(), 0, 0, 0
-    size = _BLOCKS
+    inventory, rows, nulls, next_block, begun = Inventory(), 0, 0, 0, time.monotonic()
+    size = min(_BLOCKS, max(1, batch // _ROWS_OF_A_BLOCK))
     column = facts.sql_column
 
     async def work(end: int) -> None:
@@ -186,9 +195,12 @@ async def _read(
                 found = await crew.inspect(number, data)
                 inventory.add(found, FAILURES_KEPT)
                 values = found.counts.total() + found.failed
-                size = min(_MAX_BLOCKS, max(1, int(size * BATCH / max(values, 1)))) if values else size
+                size = min(_MAX_BLOCKS, max(1, int(size * batch / max(values, 1)))) if values else size
                 rows, nulls = rows + values + empty, nulls + empty
-                report(facts.column.name, rows)
+                expected = rows * end / min(next_block, end)
+                rate = rows / max(time.monotonic() - begun, 1e-6)
+                report(Progress("verify", facts.column.name, rows, expected, rate))
+                await pace.wait(values + empty)
 
     async with connect(dsn) as connection:
         end = int(await connection.fetchval("SELECT pg_relation_size($1::text::regclass) / 8192", table))

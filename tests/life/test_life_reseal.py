@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
+import time
 from dataclasses import replace
 
 import pytest
@@ -50,6 +52,26 @@ async def sealed_table(scene: Scene, policy: str, kind: str, value: str, rows: i
         f"INSERT INTO t SELECT i, {value} FROM generate_series(1, {rows}) i; INSERT INTO t VALUES (0, NULL)"
     )
     await scene.seal("public.t.v", vacuum_full=True)
+
+
+async def test_verify_reads_as_much_at_a_time_and_a_second_as_it_may(shop: Scene) -> None:
+    await sealed_table(shop, "{type: text}", "text", "'note ' || i", rows=3000)
+    column, told = shop.column("public.t.v"), list[int]()
+    begun = time.monotonic()
+    (found,) = await verify(
+        shop.database.dsn,
+        [column],
+        shop.config.keys,
+        shop.keyring,
+        batch=100,
+        max_rate=6000,
+        report=lambda progress: told.append(progress.rows),
+    )
+    assert time.monotonic() - begun >= 3000 / 6000
+    assert (found.rows, found.nulls, found.findings) == (3001, 1, ())
+    assert len(told) > 3
+    assert told[-1] == 3001
+    assert max(now - before for before, now in itertools.pairwise(told)) < 1000
 
 
 async def test_random_values_move_to_the_new_key_where_they_are(shop: Scene) -> None:

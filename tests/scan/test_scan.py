@@ -77,6 +77,21 @@ async def test_both_ends_of_a_foreign_key_are_proposed_with_one_join(
     }
 
 
+async def test_several_connections_find_what_one_finds(connection: asyncpg.Connection, database: Database) -> None:
+    for n in range(12):
+        await connection.execute(
+            f"CREATE TABLE t{n} (id int, contact text); INSERT INTO t{n} SELECT i, 'a' || i || '@example.org'"
+            " FROM generate_series(1, 50) i"
+        )
+    async with connect(database.dsn) as second, connect(database.dsn) as third:
+        assert await scan(connection, sample=100, others=[second, third]) == await scan(connection, sample=100)
+        for one in (second, third):
+            assert await one.fetchval("SELECT 1") == 1
+        await third.close()
+        with pytest.raises(asyncpg.InterfaceError):
+            await scan(connection, sample=100, others=[second, third])
+
+
 async def test_a_type_that_cannot_be_sealed_is_named_and_left_out(
     connection: asyncpg.Connection, tmp_path: Path
 ) -> None:

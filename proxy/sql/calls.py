@@ -56,7 +56,7 @@ def function_call(ctx: Context, node: ast.FuncCall, slot: Slot, scope: Scope) ->
     args = each(ctx, node, "args", scope)
     if is_builtin and (converted := _conversion(ctx, node, name, args, slot)) is not None:
         return converted
-    if len(args) == 1 and is_unnest(node) and (elements := spread(current(args[0], position))) is not None:
+    if len(args) == 1 and is_unnest(ctx, node) and (elements := spread(current(args[0], position))) is not None:
         return elements
     if node.agg_filter is not None:
         condition(ctx, Slot(node, "agg_filter"), scope)
@@ -77,7 +77,7 @@ def function_call(ctx: Context, node: ast.FuncCall, slot: Slot, scope: Scope) ->
             known = _known(ctx, call)
         if known is not None:
             return known
-    hint = _hint(name)
+    hint = f"write pg_catalog.{name} where that is meant" if ctx.is_overloaded(name) else _hint(name)
     for flow in (*args, *ordered):
         use_as_plain(ctx, flow, f'passed to function "{name}"', position, hint=hint)
     return PLAIN
@@ -105,13 +105,14 @@ def _conversion(ctx: Context, node: ast.FuncCall, name: str, args: list[Flow], s
     return Open(flow.leaves, target, is_direct=True)
 
 
-def is_unnest(node: object) -> bool:
+def is_unnest(ctx: Context, node: object) -> bool:
     """Whether it is a plain call of PostgreSQL's own unnest()."""
     if not isinstance(node, ast.FuncCall) or node.func_variadic or node.over is not None or node.agg_filter is not None:
         return False
     names = [part.sval for part in node.funcname or ()]
     is_named = any(isinstance(arg, ast.NamedArgExpr) for arg in node.args or ())
-    return names in (["unnest"], ["pg_catalog", "unnest"]) and not is_named and not node.agg_order
+    is_own = names == ["pg_catalog", "unnest"] or (names == ["unnest"] and not ctx.is_overloaded("unnest"))
+    return is_own and not is_named and not node.agg_order
 
 
 def _name(ctx: Context, node: ast.FuncCall) -> tuple[str, bool]:
@@ -119,7 +120,7 @@ def _name(ctx: Context, node: ast.FuncCall) -> tuple[str, bool]:
     refused as a whole."""
     names = [part.sval or "" for part in node.funcname or ()]
     if len(names) == 1:
-        return names[0], True
+        return names[0], not ctx.is_overloaded(names[0])
     if names[0] == "pg_catalog":
         return names[-1], True
     return ".".join(names), ctx.is_stored and names[0] == SEALED_SCHEMA

@@ -54,6 +54,28 @@ _SHADOWING: Final = f"""
         WHERE c.collnamespace = n.oid AND c.collname IN ({_listed(BYTEWISE)}))
       OR EXISTS (SELECT FROM pg_catalog.pg_type t
         WHERE t.typnamespace = n.oid AND t.typname IN ({_listed(TYPE_NAMES)}))))"""  # noqa: S608  (constants)
+# The same names once more, wherever they are on a search_path: PostgreSQL prefers an exact match of types, so
+# unnest(text[]) of another schema is called although pg_catalog's unnest(anyarray) comes first. What has the types of
+# one of pg_catalog's is hidden behind it, and what takes a type of its own takes no value that could be sealed.
+_OVERLOADS: Final = f"""
+  (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(s.nspname, s.name)) FROM (
+    SELECT n.nspname, p.proname AS name FROM pg_catalog.pg_proc p
+      JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+      WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'sealwire')
+        AND p.proname IN ({_listed(CARRYING_FUNCTIONS)})
+        AND NOT EXISTS (SELECT FROM pg_catalog.unnest(p.proargtypes) a (oid)
+          JOIN pg_catalog.pg_type t ON t.oid = a.oid WHERE t.typnamespace <> 'pg_catalog'::pg_catalog.regnamespace)
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc q WHERE q.proname = p.proname
+          AND q.proargtypes = p.proargtypes AND q.pronamespace = 'pg_catalog'::pg_catalog.regnamespace)
+    UNION
+    SELECT n.nspname, o.oprname FROM pg_catalog.pg_operator o
+      JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
+      WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'sealwire')
+        AND o.oprname IN ({_listed(COMPARISONS)})
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_type t WHERE t.oid IN (o.oprleft, o.oprright)
+          AND t.typnamespace <> 'pg_catalog'::pg_catalog.regnamespace)
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_operator q WHERE q.oprname = o.oprname AND q.oprleft = o.oprleft
+          AND q.oprright = o.oprright AND q.oprnamespace = 'pg_catalog'::pg_catalog.regnamespace)) s)"""  # noqa: S608  (constants)
 # Functions that may do anything when they are called: set the search_path, make a temporary table, whatever volatility
 # they declare. The languages c and internal (12 and 13 in pg_language.dat) have no reason to.
 _VOLATILE: Final = """
@@ -77,6 +99,7 @@ SELECT pg_catalog.json_build_object(
                    WHERE n.nspname = 'sealwire' AND t.typname = 'sealed'),
   'schemas', (SELECT pg_catalog.json_agg(n.nspname) FROM pg_catalog.pg_namespace n),
   'shadowing', CASE WHEN NOT $system$ THEN {_SHADOWING} END,
+  'overloads', CASE WHEN NOT $system$ THEN {_OVERLOADS} END,
   'volatile', CASE WHEN NOT $system$ THEN {_VOLATILE} END,
   'relations', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
       c.oid::pg_catalog.int8, n.nspname, c.relname, c.relkind, c.relpersistence,
@@ -305,6 +328,10 @@ class Catalog:
         self.shadowing: frozenset[str] = frozenset(_names(document.get("shadowing")))
         """Schemas with operators, functions or types of names that pg_catalog has: before it on a search_path, they
         change what a statement means."""
+        self.overloads: frozenset[tuple[str, str]] = frozenset(
+            (schema, name) for schema, name in document.get("overloads") or ()
+        )
+        """(schema, name) of functions and operators that PostgreSQL may prefer to pg_catalog's of that name."""
         self.volatile: frozenset[str] = frozenset(_names(document.get("volatile")))
         """Names of functions that may change settings and temporary tables."""
         self.by_oid: Mapping[int, Relation] = {**system, **_relations(document)}

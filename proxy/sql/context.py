@@ -87,6 +87,12 @@ class Context:
             return self.catalog.resolve(schema, name, self.path)
         return self.catalog.resolve_in_view(self.view, self.qualified, schema, name, self.path)
 
+    def is_overloaded(self, name: str) -> bool:
+        """Whether a function or operator of another schema may be meant where pg_catalog has one of this name. What a
+        stored definition means was decided when it was stored."""
+        overloads = self.catalog.overloads
+        return bool(overloads) and not self.is_stored and any((one, name) in overloads for one in self.path.schemas)
+
     def position(self, location: int | None) -> int | None:
         """A location of the parser (pglast counts characters from 0) -> the position, from 1, that errors report."""
         return None if location is None or location < 0 or self.is_stored else location + 1

@@ -129,7 +129,7 @@ def compare(ctx: Context, operator: str, left: Flow, right: Flow, position: int 
 
 
 def _compare_sealed(ctx: Context, operator: str, sealed: Sealed, other: Flow, doing: str, position: int | None) -> None:
-    check_operator(sealed, operator, doing, position)
+    check_operator(ctx, sealed, operator, doing, position)
     used(sealed, Uses.COMPARED)
     if isinstance(other, Sealed):
         check_same(sealed, other, doing, position)
@@ -146,7 +146,9 @@ def _compare_sealed(ctx: Context, operator: str, sealed: Sealed, other: Flow, do
         raise refusals.meets_plain(sealed.column, doing, position)
 
 
-def check_operator(sealed: Sealed, operator: str, doing: str, position: int | None) -> None:
+def check_operator(ctx: Context, sealed: Sealed, operator: str, doing: str, position: int | None) -> None:
+    if ctx.is_overloaded(operator):
+        raise refusals.overloaded(sealed.column, doing, position)
     wanted = OPERATORS.get(operator)
     if wanted is not None and sealed.type.family is Family.JSON and not sealed.type.is_array:
         raise refusals.no_operator(operator, sealed.type, None, position)
@@ -175,7 +177,7 @@ def compare_any(ctx: Context, operator: str, left: Flow, right: Flow, position: 
     doing = f'compared with "{operator}"'
     left, right = current(left, position), current(right, position)
     if isinstance(left, Sealed):
-        check_operator(left, operator, doing, position)
+        check_operator(ctx, left, operator, doing, position)
         used(left, Uses.COMPARED)
         if isinstance(right, Sealed) and right.is_array:
             check_same(left, replace(right, type=right.type.element), doing, position)

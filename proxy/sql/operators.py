@@ -172,6 +172,8 @@ def _like(ctx: Context, node: ast.A_Expr, slot: Slot, scope: Scope) -> Flow:
         use_as_plain(ctx, left, doing, position)
         return Plain(BOOLEAN)
     column = left.column
+    if ctx.is_overloaded(_operator(node)):
+        raise refusals.overloaded(column, doing, position)
     if is_like and left.type.family is Family.TEXT and not left.is_array and isinstance(node.lexpr, ast.ColumnRef):
         found = _pattern_parameter(ctx, node, scope)
         if found is not None:

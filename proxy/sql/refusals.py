@@ -81,6 +81,16 @@ def also_plain(column: SealedColumn, position: int | None) -> Refused:
     )
 
 
+def overloaded(column: SealedColumn, doing: str, position: int | None) -> Refused:
+    """An operator of another schema, made for types of PostgreSQL, may be the one that is meant."""
+    return Refused(
+        f'column "{column.name}" is sealed and cannot be {doing} while a schema on the search_path has an operator of '
+        "that name",
+        hint="take that schema off the search_path, or drop the operator",
+        position=position,
+    )
+
+
 def result_type(column: SealedColumn, kind: SqlType | None, doing: str, position: int | None) -> Refused:
     """PostgreSQL would convert the sealed value to another type."""
     return Refused(

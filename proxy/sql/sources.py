@@ -142,7 +142,7 @@ def _function(ctx: Context, node: ast.RangeFunction, scope: Scope) -> Item:
             else:
                 columns.append(("", Opaque()))
             continue
-        if not definitions and not node.coldeflist and is_unnest(call):
+        if not definitions and not node.coldeflist and is_unnest(ctx, call):
             elements = _unnest(ctx, call, scope)
             single = alias is not None and len(functions) == 1 and len(elements) == 1
             called = alias.aliasname or "" if single and alias is not None else "unnest"

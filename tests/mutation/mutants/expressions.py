@@ -327,4 +327,32 @@ EXPRESSIONS: Final[tuple[Mutant, ...]] = (
         "    if is_builtin:",
         "edges/rows",
     ),
+    Mutant(
+        "a function of another schema may be the one that is meant",
+        "sql/calls.py",
+        "        return names[0], not ctx.is_overloaded(names[0])",
+        "        return names[0], True",
+        "edges_sessions/names",
+    ),
+    Mutant(
+        "unnest() of another schema may be the one that is meant",
+        "sql/calls.py",
+        '(names == ["unnest"] and not ctx.is_overloaded("unnest"))',
+        'names == ["unnest"]',
+        "edges_sessions/names",
+    ),
+    Mutant(
+        "an operator of another schema may be the one that is meant",
+        "sql/meeting.py",
+        "    if ctx.is_overloaded(operator):",
+        "    if False:",
+        "edges_sessions/names",
+    ),
+    Mutant(
+        "LIKE may be an operator of another schema",
+        "sql/operators.py",
+        "    if ctx.is_overloaded(_operator(node)):",
+        "    if False:",
+        "edges_sessions/names",
+    ),
 )

@@ -472,3 +472,49 @@ COPY customers (id, full_name) FROM STDIN WHERE lower(full_name) = 'x';
 --! script Errors that are ignored
 --! refused ON_ERROR [pg18]
 COPY customers (id, full_name) FROM STDIN (ON_ERROR ignore);
+
+--! script Functions of the names of pg_catalog's, for one type
+--! same
+CREATE FUNCTION scratch.unnest(text[]) RETURNS SETOF text LANGUAGE sql IMMUTABLE AS 'SELECT ''another''::text';
+--! same
+CREATE FUNCTION scratch.both(text[], text) RETURNS text[] LANGUAGE sql IMMUTABLE AS 'SELECT ARRAY[''another'']';
+--! same
+CREATE AGGREGATE scratch.array_agg(text) (sfunc = scratch.both, stype = text[], initcond = '{}');
+--! same
+SELECT c.id FROM customers c JOIN unnest(ARRAY['ann.okonkwo1@quvex.example']) x ON x = c.email;
+--! same
+SELECT array_agg(email ORDER BY id) FROM customers;
+--! same
+SET search_path = public, scratch;
+--! same
+SELECT unnest(ARRAY['plain']), array_agg('plain'::text);
+--! refused which unnest
+SELECT c.id FROM customers c JOIN unnest(ARRAY['ann.okonkwo1@quvex.example']) x ON x = c.email;
+--! refused which unnest
+SELECT c.id FROM customers c WHERE email IN (SELECT unnest(ARRAY['ann.okonkwo1@quvex.example']));
+--! refused which array_agg
+SELECT array_agg(email ORDER BY id) FROM customers;
+--! same
+SELECT c.id FROM customers c JOIN pg_catalog.unnest(ARRAY['ann.okonkwo1@quvex.example']) x ON x = c.email;
+--! same
+SELECT pg_catalog.array_agg(email ORDER BY id) FROM customers;
+
+--! script Operators of the names of pg_catalog's, for one type
+--! same
+CREATE FUNCTION scratch.never(varchar, varchar) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT false';
+--! same
+CREATE OPERATOR scratch.= (leftarg = varchar, rightarg = varchar, function = scratch.never);
+--! same
+CREATE OPERATOR scratch.~~ (leftarg = varchar, rightarg = varchar, function = scratch.never);
+--! same
+SELECT id FROM customers WHERE status = 'vip' AND full_name LIKE 'A%' ORDER BY id;
+--! same
+SET search_path = public, scratch;
+--! refused which =
+SELECT id FROM customers WHERE phone = '+49-711-55001'::varchar;
+--! refused which =
+SELECT a.id FROM customers a JOIN employees b USING (phone);
+--! refused which LIKE
+SELECT id FROM customers WHERE full_name LIKE 'A%'::varchar;
+--! same
+SELECT status, count(*) FROM customers GROUP BY status;

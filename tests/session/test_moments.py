@@ -358,16 +358,20 @@ def test_a_large_object_is_written_and_read_by_function_calls_in_a_transaction()
 # -- the retry of drivers ----------------------------------------------------------------------------------------------
 
 
+def _change_the_schema(talk: Talk) -> None:
+    """DDL, behind which the plan of a statement may be another."""
+    talk.client(query("CREATE TABLE t ()"))
+    talk.at_server()
+    talk.server(complete("CREATE TABLE"), ready())
+    talk.at_client()
+
+
 def test_a_stale_plan_is_told_so_that_drivers_prepare_again() -> None:
     """pgjdbc and asyncpg go by SQLSTATE and the routine that PostgreSQL names, not by the text."""
     book = Book()
     talk = Talk(book).warm()
     talk.prepare("s")
-    # given DDL, behind which the plan of the statement is another
-    talk.client(query("CREATE TABLE t ()"))
-    talk.at_server()
-    talk.server(complete("CREATE TABLE"), ready())
-    talk.at_client()
+    _change_the_schema(talk)
     book.plans[SELECT] = Plan(tag="SELECT")
     # when the driver executes
     talk.client(bind(b"ann", statement="s"), describe("P"), execute(), SYNC)
@@ -404,10 +408,7 @@ def test_a_statement_whose_table_is_gone_says_that() -> None:
     book = Book()
     talk = Talk(book).warm()
     talk.prepare("s")
-    talk.client(query("CREATE TABLE t ()"))
-    talk.at_server()
-    talk.server(complete("CREATE TABLE"), ready())
-    talk.at_client()
+    _change_the_schema(talk)
     book.plans[SELECT] = Refused('relation "customers" does not exist', sqlstate="42P01", position=24)
     talk.client(bind(b"ann", statement="s"), execute(), SYNC)
     talk.serve_reads()

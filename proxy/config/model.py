@@ -160,6 +160,8 @@ class Listen:
     key: Path | None = None
     client_ca: Path | None = None
     """Clients must show a certificate that this authority has signed."""
+    keepalive: int = 60
+    """Seconds of silence after which TCP asks whether the client is still there; 0 leaves that to the system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,8 @@ class Upstream:
     """The proxy's own client certificate, shown to a server that asks for one."""
     key: Path | None = None
     negotiation: Negotiation = "postgres"
+    keepalive: int = 60
+    """As that of Listen, for the server."""
 
 
 @dataclass(frozen=True, slots=True)

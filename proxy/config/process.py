@@ -37,6 +37,7 @@ _MAX_PORT: Final = 65535
 _KEYSET_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _OPTIONAL_TLS: Final = ("disable", "prefer")
 _MAX_MEGABYTES: Final = 1023  # PostgreSQL's own bound for a message
+_MAX_KEEPALIVE: Final = 32767  # the system's own bound, MAX_TCP_KEEPIDLE of Linux
 _MAX_WORKERS: Final = 1024  # far above any machine's use; catches a port number in the wrong place
 
 
@@ -76,13 +77,25 @@ def _auth_mode(entry: Entry) -> str:
     return entry.choice(get_args(AuthMode))
 
 
+def _keepalive(entry: Entry) -> int:
+    return entry.integer(0, _MAX_KEEPALIVE)
+
+
 def _megabytes(entry: Entry) -> int:
     return entry.integer(1, _MAX_MEGABYTES)
 
 
 _Reader = Callable[[Entry], object]
 _SECTIONS: Final[Mapping[str, Mapping[str, _Reader]]] = {
-    "listen": {"host": _text, "port": _port, "tls": _listen_tls, "cert": _path, "key": _path, "client_ca": _path},
+    "listen": {
+        "host": _text,
+        "port": _port,
+        "tls": _listen_tls,
+        "cert": _path,
+        "key": _path,
+        "client_ca": _path,
+        "keepalive": _keepalive,
+    },
     "upstream": {
         "host": _text,
         "port": _port,
@@ -91,6 +104,7 @@ _SECTIONS: Final[Mapping[str, Mapping[str, _Reader]]] = {
         "cert": _path,
         "key": _path,
         "negotiation": _negotiation,
+        "keepalive": _keepalive,
     },
     "keys": {"keyring": _path, "provider": _provider, "master_key": _text},
     "auth": {

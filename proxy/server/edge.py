@@ -125,7 +125,7 @@ class Edge:
                 _log.error("cannot accept a connection", reason=error.strerror)
                 await asyncio.sleep(_ACCEPT_PAUSE)
                 continue
-            set_socket_options(accepted)
+            set_socket_options(accepted, self._environment.config.listen.keepalive)
             connection = Connection(self._environment, accepted)
             self._connections[connection] = connection.start(self._forget)
 

@@ -45,9 +45,12 @@ def test_every_key_is_read_and_relative_paths_start_at_the_file(write, tmp_path:
         (tmp_path / name).touch()
     path = write(
         """
-listen: {host: /run/sealwire, port: 5433, tls: require, cert: server.crt, key: ./server.key, client_ca: clients.crt}
+listen:
+  {host: /run/sealwire, port: 5433, tls: require, cert: server.crt, key: ./server.key, client_ca: clients.crt,
+   keepalive: 0}
 upstream:
-  {host: db.internal, port: 6000, tls: verify-full, ca: ca.crt, cert: own.crt, key: own.key, negotiation: direct}
+  {host: db.internal, port: 6000, tls: verify-full, ca: ca.crt, cert: own.crt, key: own.key, negotiation: direct,
+   keepalive: 32767}
 auth: {mode: scram, user: lookup, password_file: auth.password, database: shop, query: SELECT verifier($1)}
 limits: {sealed_value: 8}
 keys: {keyring: keys/ring.json, provider: aws-kms, master_key: alias/sealwire}
@@ -64,6 +67,7 @@ workers: 4
             tmp_path / "server.crt",
             tmp_path / "server.key",
             client_ca=tmp_path / "clients.crt",
+            keepalive=0,
         ),
         upstream=Upstream(
             "db.internal",
@@ -73,6 +77,7 @@ workers: 4
             cert=tmp_path / "own.crt",
             key=tmp_path / "own.key",
             negotiation="direct",
+            keepalive=32767,
         ),
         auth=Auth("scram", "lookup", None, tmp_path / "auth.password", "shop", "SELECT verifier($1)"),
         limits=Limits(8),
@@ -144,6 +149,8 @@ def test_the_environment_overrides_every_section(write, tmp_path: Path) -> None:
             "upstream.negotiation",
             "direct needs upstream.tls: require, verify-ca",
         ),
+        ("listen:\n  keepalive: -1", 2, "listen.keepalive", "must be a whole number from 0 to 32767"),
+        ("upstream:\n  keepalive: 32768", 2, "upstream.keepalive", "must be a whole number from 0 to 32767"),
         ("upstream:\n  negotiation: ssl", 2, "upstream.negotiation", "must be one of postgres, direct"),
         ("auth:\n  mode: trust", 2, "auth.mode", "must be one of relay, scram"),
         ("auth:\n  mode: scram", 2, "auth.mode", "scram needs auth.user, the role that looks verifiers up"),

@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 import psycopg
+import pytest
 
 from proxy.config import Keys
 from proxy.crypto import FileProvider, Keyring, make_provider
@@ -108,8 +109,8 @@ class Rig:
 def write_config(directory: Path, port: int, upstream: tuple[str, int]) -> Path:
     path = directory / "sealwire.yaml"
     config = {
-        "listen": {"host": "127.0.0.1", "port": port, "tls": "disable"},
-        "upstream": {"host": upstream[0], "port": upstream[1], "tls": "disable"},
+        "listen": {"host": "127.0.0.1", "port": port, "tls": "disable", "keepalive": 1},
+        "upstream": {"host": upstream[0], "port": upstream[1], "tls": "disable", "keepalive": 1},
         "keys": {"keyring": "keyring.json", "provider": "file", "master_key": "master.key"},
         "columns": "columns.yaml",
     }
@@ -153,6 +154,23 @@ def make_rig(
     finally:
         thread.close()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def proxy_alone(policy: str, upstream: tuple[str, int]) -> Iterator[tuple[Program, int]]:
+    """The program and its port, in front of a server that is none of PostgreSQL's."""
+    directory, port = Path(tempfile.mkdtemp(prefix="swf-")), free_port()
+    try:
+        make_keys(directory)
+        write_policy(directory, "shop", policy)
+        program = Program("-m", "proxy.cli", "serve", "--config", write_config(directory, port, upstream))
+        try:
+            program.wait_for("listening")
+            yield program, port
+        finally:
+            program.end()
+    finally:
+        shutil.rmtree(directory)
 
 
 @dataclass(slots=True)
@@ -244,6 +262,15 @@ def startup(database: str, user: str = "postgres") -> bytes:
 
 def message(kind: bytes, body: bytes = b"") -> bytes:
     return kind + (len(body) + 4).to_bytes(4) + body
+
+
+def vanish(peer: socket.socket) -> None:
+    """Ends the connection without a word: no FIN, no RST, as a machine that has lost its power. Needs CAP_NET_ADMIN."""
+    try:
+        peer.setsockopt(socket.IPPROTO_TCP, 19, 1)  # TCP_REPAIR
+    except PermissionError:
+        pytest.skip("only root can let a peer vanish")
+    peer.close()
 
 
 def reset(client: socket.socket) -> None:

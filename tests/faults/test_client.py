@@ -1,4 +1,4 @@
-"""The client goes: at any byte of what it sends, by FIN or RST, or in one direction only."""
+"""The client goes: at any byte of what it sends, by FIN or RST, in one direction only, or without a word."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.rig import SECRET, Rig, message, reset, startup
+from tests.faults.rig import SECRET, Rig, message, reset, startup, vanish
 
 pytestmark = pytest.mark.faults
 
@@ -56,3 +56,18 @@ def test_a_client_that_goes_at_any_byte_leaves_nothing_behind(
     # An unfinished Sync is no reason to commit; a RST may overtake what was sent in front of it.
     assert row[0] == whole if ending == "fin" else row[0] in (0, 1)
     rig.assert_serves()
+
+
+def test_a_client_that_vanishes_in_a_transaction_gives_its_locks_back(rig: Rig) -> None:
+    """A lock held by nobody would stop everybody else until the system's own keepalive, two hours later."""
+    client = socket.create_connection(("127.0.0.1", rig.port), timeout=30)
+    client.sendall(startup(rig.database.dbname) + message(b"Q", b"BEGIN; LOCK TABLE ledger\0"))
+    received = b""
+    while not received.endswith(message(b"Z", b"T")):
+        received += client.recv(65536)
+    assert rig.backends() == 1
+    vanish(client)
+    with rig.connect() as other:
+        other.execute("SET lock_timeout = '30s'")
+        other.execute("INSERT INTO ledger VALUES (1, 1, %s)", (SECRET,))
+    rig.assert_nothing_is_stuck()

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import selectors
-import shutil
 import socket
 import struct
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.faults.rig import Rig, make_keys, message, startup, write_config
-from tests.server.programs import Program
-from tests.support.servers import free_port
-from tests.support.stack import write_policy
+from tests.faults.rig import Rig, message, proxy_alone, startup
 
 pytestmark = pytest.mark.faults
 
@@ -100,26 +94,20 @@ def greeter() -> Iterator[int]:
 def test_an_idle_connection_costs_little(
     greeter: int, policy: str, sizes: Callable[[int, int], int], record_property: Callable[[str, object], None]
 ) -> None:
-    directory, port = Path(tempfile.mkdtemp(prefix="swf-")), free_port()
-    make_keys(directory)
-    write_policy(directory, "shop", policy)
-    program = Program("-m", "proxy.cli", "serve", "--config", write_config(directory, port, ("127.0.0.1", greeter)))
     clients: list[socket.socket] = []
-    try:
-        program.wait_for("listening")
+    with proxy_alone(policy, ("127.0.0.1", greeter)) as (program, port):
         process = psutil.Process(program.process.pid)
-        connect(clients, port, 100)  # what the first connections bring in is not theirs
-        before, count = process.memory_info().rss, sizes(500, 5000)
-        connect(clients, port, count)
-        each = (process.memory_info().rss - before) / count
-        record_property("bytes per idle connection", each)
-        print(f"{count} idle connections: {each / 1024:.1f} KB each")
-        assert each <= BYTES_PER_CONNECTION
-    finally:
-        for client in clients:
-            client.close()
-        program.end()
-        shutil.rmtree(directory)
+        try:
+            connect(clients, port, 100)  # what the first connections bring in is not theirs
+            before, count = process.memory_info().rss, sizes(500, 5000)
+            connect(clients, port, count)
+            each = (process.memory_info().rss - before) / count
+            record_property("bytes per idle connection", each)
+            print(f"{count} idle connections: {each / 1024:.1f} KB each")
+            assert each <= BYTES_PER_CONNECTION
+        finally:
+            for client in clients:
+                client.close()
 
 
 def connect(clients: list[socket.socket], port: int, count: int) -> None:

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from proxy.session.startup import fatal_response
-from tests.faults.rig import POLICY, SAYABLE, SECRET, Rig, Writers, make_rig, message, startup
+from tests.faults.rig import POLICY, SAYABLE, SECRET, Rig, Writers, make_rig, message, proxy_alone, startup, vanish
 from tests.support.servers import Database, Server
 
 pytestmark = pytest.mark.faults
@@ -164,6 +164,24 @@ def test_a_server_that_ends_its_direction_ends_the_client(database: Database) ->
         received = through(database, port, message(b"Q", b"SELECT 1\0"))
     assert received.startswith(greeting)
     assert b"C08006\0" in received[len(greeting) :]
+
+
+def test_a_server_that_vanishes_ends_the_client() -> None:
+    """As one that is cut off from the network while its client waits for an answer."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        proxy_alone("", ("127.0.0.1", listener.getsockname()[1])) as (_, port),
+        socket.create_connection(("127.0.0.1", port), timeout=30) as client,
+    ):
+        client.sendall(startup("shop"))
+        server = listener.accept()[0]
+        assert server.recv(4096)
+        vanish(server)
+        received = b""
+        while piece := client.recv(4096):
+            received += piece
+    assert received[:1] == b"E"
+    assert b"C08006\0" in received
 
 
 def test_a_full_server_refuses_in_its_own_words_and_a_storm_passes(rig: Rig, sizes: Callable[[int, int], int]) -> None:

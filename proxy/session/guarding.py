@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from proxy.config import DatabasePolicy, Scheme, SealedColumn
 from proxy.errors import Refused, SealwireError
-from proxy.sql.catalog import SEALED_SCHEMA, Catalog, Relation, read_answer, unexpected_answer
+from proxy.sql.catalog import LEDGER, SEALED_SCHEMA, Catalog, Relation, read_answer, unexpected_answer
 from proxy.sql.naming import quote_ident
 from proxy.sql.plan import Plan
 from proxy.wire import messages
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from proxy.session.values import Sealer, Sealers
 
 NAME: Final = b"sealwire.guard"
-LEDGER: Final = "jobs"
-"""Table of the schema `sealwire`, in which the commands record what a column lies under."""
 
 Keys = Mapping[tuple[str, str], int]
 """(keyset, domain) -> the key that its values lie under, where that is not what the keyring says."""

@@ -9,6 +9,7 @@ in the same form: they change with the server's version only, so their text is k
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,10 @@ from proxy.sql.conversions import TYPE_NAMES
 
 SEALED_SCHEMA: Final = "sealwire"
 SEALED_TYPE: Final = "sealed"
+LEDGER: Final = "jobs"
+"""Table of the schema `sealwire`, in which the commands record what a column lies under."""
+MOVED: Final = "moved"
+"""What the comment of that table begins with; OID.NUMBER of each column that stands elsewhere than before follows."""
 SHADOW_PREFIX: Final = "sealwire_shadow_"
 """Of the columns in which `sealwire seal`, `unseal` and `reseal` prepare what takes another column's place."""
 
@@ -83,6 +88,12 @@ _VOLATILE: Final = """
     JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'sealwire')
       AND p.prokind = 'f' AND p.prolang NOT IN (12, 13))"""
+# The ledger's comment: it can be asked for where there is no such table.
+_MOVED: Final = f"""
+  (SELECT d.description FROM pg_catalog.pg_description d
+    JOIN pg_catalog.pg_class c ON d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objoid = c.oid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE d.objsubid = 0 AND n.nspname = '{SEALED_SCHEMA}' AND c.relname = '{LEDGER}')"""  # noqa: S608  (constants)
 _KINDS: Final = "('r', 'p', 'v', 'm', 'f', 'S', 'c')"
 
 # One JSON document. Every name is schema-qualified, so that no search_path can bend it. Attributes come as arrays:
@@ -101,6 +112,7 @@ SELECT pg_catalog.json_build_object(
   'shadowing', CASE WHEN NOT $system$ THEN {_SHADOWING} END,
   'overloads', CASE WHEN NOT $system$ THEN {_OVERLOADS} END,
   'volatile', CASE WHEN NOT $system$ THEN {_VOLATILE} END,
+  'moved', CASE WHEN NOT $system$ THEN {_MOVED} END,
   'relations', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
       c.oid::pg_catalog.int8, n.nspname, c.relname, c.relkind, c.relpersistence,
       CASE WHEN c.relkind IN ('v', 'm') AND NOT $system$
@@ -243,6 +255,15 @@ def _names(cells: Iterable[Any] | None) -> tuple[str, ...]:
     return found
 
 
+def _places(comment: str | None) -> frozenset[tuple[int, int]] | None:
+    """(table OID, attribute number) by the ledger's comment; None: somebody has written something else there."""
+    if comment is None:
+        return frozenset()
+    if not re.fullmatch(rf"{MOVED}( \d+\.\d+)+", comment, re.ASCII):
+        return None
+    return frozenset((int(oid), int(number)) for oid, _, number in (x.partition(".") for x in comment.split()[1:]))
+
+
 def read_answer(text: str | bytes, make: Callable[[Any], _T]) -> _T:
     """What a query of our own gave, in JSON. Raises ProtocolViolation where its form is not the one asked for."""
     try:
@@ -334,6 +355,7 @@ class Catalog:
         """(schema, name) of functions and operators that PostgreSQL may prefer to pg_catalog's of that name."""
         self.volatile: frozenset[str] = frozenset(_names(document.get("volatile")))
         """Names of functions that may change settings and temporary tables."""
+        self._moved = _places(document.get("moved"))
         self.by_oid: Mapping[int, Relation] = {**system, **_relations(document)}
         self.by_name: Mapping[tuple[str, str], Relation] = {(r.schema, r.name): r for r in self.by_oid.values()}
 
@@ -381,6 +403,13 @@ class Catalog:
             return None
         # PostgreSQL does not note what depends on its own relations
         return self.by_name.get(("pg_catalog", name)) or self.by_name.get(("information_schema", name))
+
+    def moved(self, relation: Relation) -> Attribute | None:
+        """A column of the table that stands elsewhere than before it was sealed, unsealed or resealed: a statement that
+        goes by the places of columns may mean others. Where it cannot be told, the first sealed one."""
+        if self._moved is None:
+            return next(filter(self.is_sealed, relation.attributes), None)
+        return next((one for one in relation.attributes if (relation.oid, one.number) in self._moved), None)
 
     def is_sealed(self, attribute: Attribute) -> bool:
         """True where the physical type is sealwire.sealed: what a policy column must be."""

@@ -19,6 +19,7 @@ from proxy.sql.flow import PLAIN, Columns, Flow, Opaque, Plain, Sealed, Slot
 from proxy.sql.meeting import assign, use_as_plain
 from proxy.sql.scopes import Entry, ListItem, Scope, attribute_flow, is_policied
 from proxy.sql.select import target_list
+from proxy.sql.shadows import require_places
 from proxy.sql.terms import condition, subquery_columns
 
 Targets = list[tuple[str, Flow]]
@@ -103,6 +104,8 @@ def _without_entries(scope: Scope) -> Scope:
 
 def _insert_targets(ctx: Context, statement: ast.InsertStmt, target: Target) -> Targets:
     if statement.cols is None:
+        if statement.selectStmt is not None:
+            require_places(ctx.catalog, target.relation, "INSERT INTO", ctx.position(target.node.location))
         return [(name, target.column(name, None)) for name in target.names]
     targets: Targets = []
     for column in statement.cols:
@@ -277,6 +280,8 @@ def _merge(ctx: Context, statement: ast.MergeStmt, scope: Scope) -> Columns:
 def _merge_insert(ctx: Context, clause: ast.MergeWhenClause, target: Target, scope: Scope) -> None:
     names = [(node.name, node) for node in clause.targetList or ()] or [(name, None) for name in target.names]
     values = clause.values or ()
+    if values and not clause.targetList:
+        require_places(ctx.catalog, target.relation, "INSERT of MERGE INTO", ctx.position(target.node.location))
     if len(values) > len(names):
         raise refusals.syntax("INSERT has more expressions than target columns", None)
     for index, value in enumerate(values):

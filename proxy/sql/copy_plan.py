@@ -23,6 +23,7 @@ from proxy.sql.flow import Slot, Uses
 from proxy.sql.meeting import current
 from proxy.sql.plan import CopyFormat, CopyPlan, Plan
 from proxy.sql.queries import openings
+from proxy.sql.shadows import require_places
 from proxy.sql.survey import Tree
 from proxy.sql.task import Task, place
 
@@ -75,6 +76,8 @@ def _copy_table(task: Task, node: Tree) -> Plan:
     first = next((column for column in sealed if column is not None), None)
     if node.whereClause is not None:
         existing(task, relation).plain_expression(Slot(node, "whereClause"), "the WHERE of COPY")
+    if node.is_from and node.attlist is None:
+        require_places(task.catalog, relation, "COPY", place(node.relation.location))
     if first is None:
         return task.plan(node)
     _refuse_file(node, first)

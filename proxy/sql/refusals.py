@@ -228,6 +228,16 @@ def shadows(construct: str, relation: str) -> Refused:
     )
 
 
+def moved_column(statement: str, relation: str, column: str, position: int | None) -> Refused:
+    """Values would go into other columns than the application means, and lie there in plain."""
+    return Refused(
+        f'{statement} "{relation}" without a column list is not possible: '
+        f'column "{column}" has stood last in it since it was sealed',
+        hint="name the columns, in the order of the values",
+        position=position,
+    )
+
+
 def opaque_name(name: str, column: SealedColumn, position: int | None) -> Refused:
     """An unqualified name could be a column of a function, or of an outer table."""
     return Refused(

@@ -1,7 +1,11 @@
-"""Statements whose answer would depend on a shadow: the column that `seal`, `unseal` or `reseal` is preparing.
+"""Statements that would depend on what `seal`, `unseal` and `reseal` do to the columns of a table.
 
-`SELECT *` shows it, which is no more than ALTER TABLE ADD COLUMN does. But a comparison of whole rows, DISTINCT and set
-operations over `*`, and NATURAL JOIN of a table with itself would go by values that are there for some rows only.
+While they run there is a shadow, the column that they are preparing. `SELECT *` shows it, which is no more than ALTER
+TABLE ADD COLUMN does. But a comparison of whole rows, DISTINCT and set operations over `*`, and NATURAL JOIN of a table
+with itself would go by values that are there for some rows only.
+
+Afterwards the shadow has taken the column's place, but at the end of the table. INSERT and COPY FROM without a column
+list would put the values of that column into others, where they would lie in plain.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from typing import Any
 from pglast import ast, enums
 
 from proxy.sql import refusals
-from proxy.sql.catalog import Relation
+from proxy.sql.catalog import Catalog, Relation
 from proxy.sql.survey import Tree, children_of
 
 
@@ -38,6 +42,13 @@ def refuse_dependent(node: ast.Node, named: Sequence[tuple[ast.RangeVar, Relatio
             construct = "a whole-row value" if _is_row(item, rows) else None
         if construct is not None:
             raise refusals.shadows(construct, shadowed[0].qualified)
+
+
+def require_places(catalog: Catalog, relation: Relation, statement: str, position: int | None) -> None:
+    """`statement` goes by the places of the table's columns. Raises Refused where they are not those of before."""
+    moved = catalog.moved(relation)
+    if moved is not None:
+        raise refusals.moved_column(statement, relation.qualified, moved.name, position)
 
 
 def _items(node: Any) -> Iterator[Tree]:

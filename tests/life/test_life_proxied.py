@@ -313,6 +313,89 @@ def sealed(live: Live) -> None:
     live.reload()
 
 
+BY_PLACE = (
+    "INSERT INTO people VALUES (%s, %s, 'Bonn')",
+    "INSERT INTO people VALUES (%s, %s) ON CONFLICT DO NOTHING",
+    "INSERT INTO people SELECT %s, %s, 'Bonn'",
+    "WITH new AS (INSERT INTO people VALUES (%s, %s, 'Bonn') RETURNING id) SELECT id FROM new",
+    "MERGE INTO people USING (VALUES (%s::int)) s (n) ON id = n WHEN NOT MATCHED THEN INSERT VALUES (n, %s, 'Bonn')",
+)
+
+
+def test_no_value_goes_into_the_column_that_has_taken_the_place_of_its_own(live: Live) -> None:
+    """An INSERT without a column list means what the application thinks of: email is the second column. After the swap
+    it would put e-mail addresses, in plain, into the city."""
+    with live.stack.connect() as application, live.stack.connect() as prepared, live.stack.direct() as direct:
+        client = psycopg.ClientCursor(application)
+        for number, statement in enumerate(BY_PLACE, 1000):
+            client.execute(statement, (number, f"before{number}@example.org"))
+            prepared.execute(statement, (number + 100, f"before{number}@example.org"), prepare=True)
+        live.do(Operation.SEAL)
+        email = live.stack.canary("after@example.org")
+        for step in ("settle", "reseal", "done"):
+            for statement in BY_PLACE:
+                with pytest.raises(psycopg.errors.FeatureNotSupported, match="without a column list") as refused:
+                    client.execute(statement, (2000, email))
+                assert refused.value.diag.message_hint == "name the columns, in the order of the values"
+                with pytest.raises(psycopg.errors.FeatureNotSupported, match="cached plan|without a column list"):
+                    prepared.execute(statement, (2000, email), prepare=True)
+            with (
+                pytest.raises(psycopg.errors.FeatureNotSupported, match="without a column list"),
+                client.copy("COPY people FROM STDIN"),
+            ):
+                pass
+            if step == "settle":
+                live.set_policy("public.people: {email: {type: text, search: equality}}")
+                live.reload()
+            elif step == "reseal":
+                live.rotate()
+                live.reload()
+                live.do(Operation.RESEAL)
+        client.execute("INSERT INTO people (id, email, city) VALUES (2000, %s, 'Ulm')", (email,))
+        client.execute("INSERT INTO people (city, id) SELECT 'Ulm', 2001")
+        with pytest.raises(psycopg.errors.NotNullViolation):
+            client.execute("INSERT INTO people DEFAULT VALUES")
+        assert client.execute("SELECT email, city FROM people WHERE id = 2000").fetchall() == [(email, "Ulm")]
+        direct.execute("COMMENT ON TABLE sealwire.jobs IS 'what somebody has written here instead'")
+        direct.execute("CREATE TABLE other (id integer)")
+    with live.stack.connect() as application:
+        application.execute("INSERT INTO other VALUES (1)")
+        with pytest.raises(psycopg.errors.FeatureNotSupported, match="without a column list"):
+            application.execute("INSERT INTO people VALUES (2002)")
+
+
+@pytest.mark.parametrize(
+    ("columns", "in_place", "is_moved"),
+    [
+        (("email",), False, True),
+        (("email",), True, False),
+        (("city",), False, False),
+        (("email", "city"), False, False),
+        (("city", "email"), False, True),
+    ],
+)
+def test_a_column_that_has_kept_its_place_may_be_meant_by_it(
+    database: Database, columns: tuple[str, ...], in_place: bool, is_moved: bool
+) -> None:
+    entries = ", ".join(f"{column}: {{type: text, pending: true}}" for column in columns)
+    with running(database, f"public.people: {{{entries}}}") as stack:
+        table(stack)
+        Live(stack).do(Operation.SEAL, *(f"public.people.{column}" for column in columns), in_place=in_place)
+        with stack.connect() as application, stack.direct() as direct:
+            try:
+                application.execute("INSERT INTO people VALUES (1000, 'new@example.org', 'Ulm')")
+            except psycopg.errors.FeatureNotSupported as refused:
+                assert "without a column list" in str(refused)  # noqa: PT017  (both outcomes are compared below)
+            there = application.execute("SELECT email, city FROM people WHERE id = 1000").fetchall()
+            assert there == ([] if is_moved else [("new@example.org", "Ulm")])
+            row = direct.execute(
+                "SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attribute"
+                " WHERE attrelid = 'people'::regclass AND attnum > 0 AND NOT attisdropped"
+            ).fetchone()
+            assert row is not None
+            assert (row[0] != "id email city") is is_moved
+
+
 def test_a_rotated_key_is_in_force_from_the_swap_on_whether_or_not_proxies_reload(live: Live) -> None:
     sealed(live)
     new = live.rotate()

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from proxy.ops.database import DatabaseError
-from proxy.ops.life.target import Target
+from proxy.ops.life.target import Target, moved, quote_literal
+from proxy.sql.catalog import MOVED
 
 if TYPE_CHECKING:
     from proxy.ops.database import Connection
@@ -43,8 +44,13 @@ CREATE TABLE IF NOT EXISTS sealwire.jobs (
     started      timestamptz NOT NULL DEFAULT pg_catalog.now(),
     updated      timestamptz NOT NULL DEFAULT pg_catalog.now(),
     key_id       bigint,
-    binding      text
+    binding      text,
+    moved        boolean
 )
+"""
+_MOVED: Final = """
+SELECT string_agg(format(' %s.%s', j.table_oid, j.attnum), '' ORDER BY j.table_oid, j.attnum) FROM sealwire.jobs j
+WHERE j.moved AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = j.table_oid)
 """
 _BEGIN: Final = """
 INSERT INTO sealwire.jobs AS old (column_name, operation, phase, columns, terms, table_oid, attnum)
@@ -52,9 +58,9 @@ VALUES ($1, $2, 'fill', $3, $4, $5::int8::oid, $6)
 ON CONFLICT (column_name) DO UPDATE SET operation = EXCLUDED.operation, phase = EXCLUDED.phase,
   columns = EXCLUDED.columns, terms = EXCLUDED.terms, table_oid = EXCLUDED.table_oid, attnum = EXCLUDED.attnum,
   high_water = 0, later = '{}', started = pg_catalog.now(), updated = pg_catalog.now(),
-  (key_id, binding, filenode) = (
-    SELECT known.key_id, known.binding, CASE WHEN EXCLUDED.operation <> 'seal' THEN known.filenode END
-    FROM (SELECT old.key_id, old.binding, old.filenode
+  (key_id, binding, moved, filenode) = (
+    SELECT known.key_id, known.binding, known.moved, CASE WHEN EXCLUDED.operation <> 'seal' THEN known.filenode END
+    FROM (SELECT old.key_id, old.binding, old.moved, old.filenode
             WHERE (old.table_oid, old.attnum) = (EXCLUDED.table_oid, EXCLUDED.attnum)) AS known)
 """
 _GRANT: Final = "GRANT SELECT ON sealwire.jobs TO PUBLIC"
@@ -88,9 +94,10 @@ async def prepare_ledger(connection: Connection) -> None:
         await connection.execute(f"{_TABLE}; {_GRANT}")
     elif not await connection.fetchval(
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute"
-        " WHERE attrelid = 'sealwire.jobs'::regclass AND attname = 'binding')"
+        " WHERE attrelid = 'sealwire.jobs'::regclass AND attname = 'moved')"
     ):
-        await connection.execute(f"ALTER TABLE sealwire.jobs ADD key_id bigint, ADD binding text; {_GRANT}")
+        new = ", ".join(f"ADD IF NOT EXISTS {column}" for column in ("key_id bigint", "binding text", "moved boolean"))
+        await connection.execute(f"ALTER TABLE sealwire.jobs {new}; {_GRANT}")
 
 
 async def read_jobs(connection: Connection) -> dict[str, Job]:
@@ -138,15 +145,17 @@ async def set_high_water(connection: Connection, column: str, block: int) -> Non
 async def record_swap(connection: Connection, plan: Plan, later: Sequence[str]) -> None:
     """Phase `finish`. `later` stays with the first column. Part of the transaction that swaps."""
     columns = plan.names
+    elsewhere = () if plan.in_place else moved(plan.targets)
     for target, key in zip(plan.targets, plan.keys, strict=True):
         await connection.execute(
             "UPDATE sealwire.jobs SET key_id = $2, binding = $3, attnum = (SELECT a.attnum"
-            " FROM pg_catalog.pg_attribute a WHERE a.attrelid = table_oid AND a.attname = $4 AND NOT a.attisdropped)"
-            " WHERE column_name = $1",
+            " FROM pg_catalog.pg_attribute a WHERE a.attrelid = table_oid AND a.attname = $4 AND NOT a.attisdropped),"
+            " moved = moved IS TRUE OR $5 WHERE column_name = $1",
             target.column.name,
             key,
             target.column.binding,
             target.column.column,
+            target in elsewhere,
         )
     await connection.execute(
         "UPDATE sealwire.jobs SET phase = 'finish', later = CASE WHEN column_name = $2 THEN $3::text[] ELSE '{}' END,"
@@ -157,6 +166,16 @@ async def record_swap(connection: Connection, plan: Plan, later: Sequence[str]) 
         columns[0],
         list(later),
     )
+    await _tell_moved(connection)
+
+
+async def _tell_moved(connection: Connection) -> None:
+    """Which columns stand elsewhere than before: as the table's comment, which proxies read with the catalog whether
+    the table is there or not (`moved` of proxy/sql/catalog.py)."""
+    await connection.execute("LOCK TABLE sealwire.jobs IN SHARE UPDATE EXCLUSIVE MODE")
+    places = await connection.fetchval(_MOVED)
+    comment = "NULL" if places is None else quote_literal(MOVED + places)
+    await connection.execute(f"COMMENT ON TABLE sealwire.jobs IS {comment}")
 
 
 async def finish_job(connection: Connection, columns: Sequence[str], in_turn: InTurn) -> None:
@@ -187,7 +206,9 @@ async def finish_job(connection: Connection, columns: Sequence[str], in_turn: In
 
 async def forget_job(connection: Connection, columns: Sequence[str]) -> None:
     """The job is given up: what is known of the columns from before it stays."""
-    await connection.execute("DELETE FROM sealwire.jobs WHERE column_name = ANY ($1) AND key_id IS NULL", list(columns))
+    await connection.execute(
+        "DELETE FROM sealwire.jobs WHERE column_name = ANY ($1) AND key_id IS NULL AND moved IS NOT TRUE", list(columns)
+    )
     await connection.execute(
         "UPDATE sealwire.jobs SET phase = 'done', later = '{}', updated = pg_catalog.now()"
         " WHERE column_name = ANY ($1)",

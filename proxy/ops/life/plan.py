@@ -16,7 +16,7 @@ from proxy.ops.life.ledger import Job, read_jobs
 from proxy.ops.life.recipe import Operation, Recipe, make_converter
 from proxy.ops.life.rewrite import is_constant
 from proxy.ops.life.rows import SIGNATURE
-from proxy.ops.life.target import Target, firing_triggers, quote_literal, read_targets
+from proxy.ops.life.target import Target, firing_triggers, moved, quote_literal, read_targets
 from proxy.ops.schema import installed_version
 from proxy.pgtypes import Family, SqlType
 from proxy.sql.naming import quote_ident
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 BTREE_LIMIT: Final = 2_600
 """Bytes of a sealed value that a btree certainly takes; it refuses entries of more than 2,704."""
 MOVES: Final = (
-    "stands last in its table afterwards, so an INSERT without a column list would put its values into other columns,"
+    "stands last in its table afterwards, so the proxy refuses INSERT and COPY FROM without a column list from then on,"
     " and SELECT * shows another order: let statements name their columns, or keep its position with --in-place"
 )
 _FIRST_VALUE: Final = len(SIGNATURE) + 24
@@ -267,9 +267,9 @@ async def _own_search_path(connection: Connection) -> str:
 
 def _notes(operation: Operation, targets: Sequence[Target], dependents: Dependents, *, in_place: bool) -> list[str]:
     notes = []
-    moved = [target.column.name for target in targets if not target.is_last]
-    if moved and not in_place:
-        notes.append(f"{', '.join(moved)}: {MOVES}")
+    names = [] if in_place else [target.column.name for target in moved(targets)]
+    if names:
+        notes.append(f"{', '.join(names)}: {MOVES}")
     carried = (
         ("index", [index.name for index in dependents.indexes]),
         ("constraint", [constraint.name for constraint in dependents.constraints]),

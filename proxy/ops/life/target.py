@@ -44,8 +44,8 @@ class Target:
     rows: float
     """pg_class.reltuples; below 0 where the table was never analysed."""
     in_primary_key: bool
-    is_last: bool
-    """No other column comes after it."""
+    behind: frozenset[int]
+    """Attribute numbers of the columns that come after it."""
 
     @property
     def table(self) -> str:
@@ -88,6 +88,15 @@ class Target:
         return f"{self.shadow} IS NULL AND {self.name} IS NOT NULL"
 
 
+def moved(targets: Sequence[Target]) -> list[Target]:
+    """Those that stand elsewhere among the columns of their table when each has been replaced by one at its end."""
+    return [
+        target
+        for at, target in enumerate(targets)
+        if target.behind - {later.attnum for later in targets[at:] if later.table_oid == target.table_oid}
+    ]
+
+
 async def read_targets(connection: Connection, columns: Sequence[SealedColumn]) -> tuple[list[Target], list[str]]:
     """Those of `columns` that exist in ordinary tables, and an objection for each other thing that stops a job."""
     targets, objections = [], []
@@ -113,7 +122,7 @@ async def read_targets(connection: Connection, columns: Sequence[SealedColumn]) 
                 options=tuple(row["attoptions"] or ()),
                 rows=row["reltuples"],
                 in_primary_key=row["in_primary_key"],
-                is_last=row["is_last"],
+                behind=frozenset(row["behind"]),
             )
         )
     objections += await _trigger_objections(connection, targets)
@@ -153,8 +162,8 @@ SELECT c.oid::int8 AS table_oid, c.relkind::text, c.relpersistence::text, c.relt
        ARRAY(SELECT x.is_grantable FROM aclexplode(a.attacl) x ORDER BY x.grantee, x.privilege_type) AS grantable,
        EXISTS (SELECT FROM pg_inherits i WHERE c.oid IN (i.inhrelid, i.inhparent)) AS inherits,
        pg_has_role(c.relowner, 'USAGE') AS owns,
-       NOT EXISTS (SELECT FROM pg_attribute n WHERE n.attrelid = c.oid AND n.attnum > a.attnum
-                      AND NOT n.attisdropped AND NOT starts_with(n.attname::text, 'sealwire_shadow_')) AS is_last,
+       ARRAY(SELECT n.attnum::int4 FROM pg_attribute n WHERE n.attrelid = c.oid AND n.attnum > a.attnum
+                AND NOT n.attisdropped AND NOT starts_with(n.attname::text, 'sealwire_shadow_')) AS behind,
        (SELECT r.rolsuper OR r.rolbypassrls FROM pg_roles r WHERE r.rolname = current_user) AS bypasses,
        EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN') AS has_rules,
        COALESCE(l.collisdeterministic, true) AS deterministic,

@@ -76,12 +76,14 @@ class Edge:
     def reload_tls(self) -> bool:
         """Read certificates, keys and the lookup's password again, for connections from now on. False: they have an
         error; it is logged, the old ones stay."""
+        before = self._environment
         try:
-            # Lookups under way end on the connections that they began on, which close when they have been idle.
-            self._environment = _environment(self._environment.config, self._environment.open_session)
+            self._environment = _environment(before.config, before.open_session)
         except ConfigError as error:
             _log.error("certificates not reloaded, the old ones stay", reason=str(error))
             return False
+        if before.verifiers is not None:
+            before.verifiers.retire()
         return True
 
     async def shutdown(self, grace: float) -> None:

@@ -52,10 +52,13 @@ class Verifiers:
         self._password = lookup_password(config)
         self._pool: Pool | None = None
         self._making = asyncio.Lock()
+        self._under_way = 0
+        self._is_retired = False
 
     async def find(self, user: str) -> Verifier | None:
         """The verifier of a role; None where there is no such role, or it has none of SCRAM-SHA-256. Raises
         CannotLookUp."""
+        self._under_way += 1
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 found = await (await self._connected()).fetchval(self._config.auth.query, user)
@@ -63,7 +66,17 @@ class Verifiers:
             raise CannotLookUp(f"no answer after {CONNECT_TIMEOUT:g} seconds") from error
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
             raise CannotLookUp(str(error)) from error
+        finally:
+            self._under_way -= 1
+            if self._is_retired and not self._under_way:
+                self.close()
         return Verifier.parse(found) if isinstance(found, str) else None
+
+    def retire(self) -> None:
+        """Others look up from now on: the connections are cut as soon as no lookup is under way."""
+        self._is_retired = True
+        if not self._under_way:
+            self.close()
 
     def close(self) -> None:
         """Cut the connections."""

@@ -196,7 +196,7 @@ def start(directory: Path, bin_dir: Path, version: int, settings: Mapping[str, s
                 ensure_prefix_permissions(bin_dir)
                 ensure_folder_permissions(bin_dir.parent, 0o055)
         shutil.chown(data, SYSTEM_USER, SYSTEM_USER)
-    _run(bin_dir, "initdb", "-A", "trust", "-E", "UTF8", "--locale=C", "-U", "postgres", "-N", "-D", str(data))
+    run_program(bin_dir, "initdb", "-A", "trust", "-E", "UTF8", "--locale=C", "-U", "postgres", "-N", "-D", str(data))
     rules = [f"host all {login.user} 127.0.0.1/32 {method}" for method, login in LOGINS.items()]
     rules += ["local all all trust", "host all all 127.0.0.1/32 trust", "local replication all trust"]
     (data / "pg_hba.conf").write_text("\n".join(rules) + "\n")
@@ -208,7 +208,9 @@ def start(directory: Path, bin_dir: Path, version: int, settings: Mapping[str, s
         port = free_port()
         server = _describe(directory, bin_dir, version, port)
         try:
-            _run(bin_dir, "pg_ctl", "-w", "-D", str(data), "-l", str(server.log_path), "-o", f"-p {port}", "start")
+            run_program(
+                bin_dir, "pg_ctl", "-w", "-D", str(data), "-l", str(server.log_path), "-o", f"-p {port}", "start"
+            )
             break
         except OSError as error:
             if attempt == START_ATTEMPTS - 1:
@@ -228,7 +230,7 @@ def restarted(data: Path, version: int) -> Iterator[Server]:
     bin_dir = POSTGRES_VERSIONS[version]
     server = Server(version, str(data), free_port(), "postgres", None, data, data / "log", bin_dir)
     options = f"-p {server.port} -k {data} -h ''"
-    _run(bin_dir, "pg_ctl", "-w", "-D", str(data), "-l", str(server.log_path), "-o", options, "start")
+    run_program(bin_dir, "pg_ctl", "-w", "-D", str(data), "-l", str(server.log_path), "-o", options, "start")
     try:
         yield server
     finally:
@@ -238,7 +240,7 @@ def restarted(data: Path, version: int) -> Iterator[Server]:
 def stop(server: Server) -> None:
     """At once: what is in the data directory is not wanted any more."""
     assert server.bin_dir is not None
-    _run(server.bin_dir, "pg_ctl", "-w", "-D", str(server.data_dir), "-m", "immediate", "stop")
+    run_program(server.bin_dir, "pg_ctl", "-w", "-D", str(server.data_dir), "-m", "immediate", "stop")
 
 
 def _describe(directory: Path, bin_dir: Path, version: int, port: int) -> Server:
@@ -246,7 +248,7 @@ def _describe(directory: Path, bin_dir: Path, version: int, port: int) -> Server
     return Server(version, str(data), port, "postgres", None, data, data / "server.log", bin_dir)
 
 
-def _run(bin_dir: Path, command: str, *arguments: str) -> None:
+def run_program(bin_dir: Path, command: str, *arguments: str) -> None:
     """One of PostgreSQL's programs, as a user that it accepts. Raises OSError with what it wrote."""
     user = {"user": SYSTEM_USER} if os.geteuid() == 0 else {}
     try:
@@ -268,35 +270,3 @@ def _locked(path: Path) -> Iterator[None]:
     with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-DEBIAN_BIN = Path("/usr/lib/postgresql/15/bin")
-"""Debian's PostgreSQL, which is built with OpenSSL, as the embedded ones are not."""
-
-
-@contextlib.contextmanager
-def debian_server(settings: Mapping[str, str], files: Mapping[str, bytes], rules: str = "") -> Iterator[Server]:
-    """A server of Debian's PostgreSQL, with `files` in its data directory, readable by it alone. `rules` are lines of
-    pg_hba.conf that come before the others."""
-    directory = Path(tempfile.mkdtemp(prefix="sealwire-"))
-    try:
-        server = start(directory, DEBIAN_BIN, 15)
-        assert server.data_dir is not None
-        for name, content in files.items():
-            path = server.data_dir / name
-            path.touch(mode=0o600)
-            path.write_bytes(content)
-            if os.geteuid() == 0:
-                shutil.chown(path, SYSTEM_USER, SYSTEM_USER)
-        hba = server.data_dir / "pg_hba.conf"
-        hba.write_text(rules + hba.read_text())
-        with (server.data_dir / "postgresql.conf").open("a") as conf:
-            conf.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
-        try:
-            _run(DEBIAN_BIN, "pg_ctl", "-w", "-D", str(server.data_dir), "-m", "fast", "-o", f"-p {server.port}", "-l",
-                 str(server.log_path), "restart")  # fmt: skip
-            yield server
-        finally:
-            stop(server)
-    finally:
-        shutil.rmtree(directory)

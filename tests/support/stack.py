@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import selectors
 import shutil
 import tempfile
 import threading
@@ -34,7 +35,8 @@ class LoopThread:
     """An event loop in a thread; `run` hands it a coroutine and waits."""
 
     def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
+        self._selector = selectors.DefaultSelector()
+        self.loop: asyncio.AbstractEventLoop = asyncio.SelectorEventLoop(self._selector)
         self._thread = threading.Thread(target=self.loop.run_forever, name="stack", daemon=True)
         self._thread.start()
 
@@ -44,7 +46,14 @@ class LoopThread:
     def close(self) -> None:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(10)
+        self.loop.run_until_complete(self._take_leave())
         self.loop.close()
+
+    async def _take_leave(self) -> None:
+        """TLS closes when the peer has answered its farewell: a log-in that was refused has not waited for that."""
+        deadline = self.loop.time() + 1
+        while len(self._selector.get_map()) > 1 and self.loop.time() < deadline:  # one is the loop's own
+            await asyncio.sleep(0)
 
 
 @dataclass(slots=True)

@@ -1,0 +1,167 @@
+"""One conversation on PostgreSQL directly and through the proxy; what differs, and what may.
+
+What may differ, and why:
+
+- BackendKeyData and the process id in a notification: another process (`comparable` of the golden tests).
+- The place in PostgreSQL's source, where the proxy raises an error word for word (`agree` of the golden tests).
+- OIDs of tables in RowDescription: those of two databases, or of two temporary tables. They are numbered in the order
+  in which they come, so that the same table has to be named in the same places.
+- Errors about a statement that was rewritten: see `_agree_sealed`.
+- A refusal: an error 0A000 of the proxy's own, which fails closed. The conversation ends there for the comparison, and
+  refusals are counted, so that a grammar which only produces refusals is noticed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import re
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import Final
+
+from proxy.wire import messages
+from tests.differential.words import Burst, Conversation
+from tests.golden.conversation import Player, Step, agree, comparable, startup
+
+PATIENCE: Final = 10.0
+"""Seconds for the next message; a difference where only one side lets them pass."""
+_FIRST_USER_OID: Final = 16_384
+_SILENCE: Final = b"silence"
+_PLACE: Final = (b"F", b"L", b"R")
+_POSITIONS: Final = (b"P", b"p", b"q")
+
+Trace = list[list[bytes]]
+"""By burst, the messages that were read behind it; b"" is the end of the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    host: str
+    port: int
+    user: str
+    database: str
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Answers of one connection, made comparable."""
+
+    player: Player
+    failed: bool = False
+    """The server skips messages until Sync."""
+    over: bool = False
+    tables: dict[int, int] = field(default_factory=dict)
+
+    def read(self, burst: Burst) -> list[bytes]:
+        got: list[bytes] = []
+        if burst.wait == "nothing" or (isinstance(burst.wait, frozenset) and self.failed and "Z" not in burst.wait):
+            return got
+        while not self.over:
+            try:
+                raw = self.player.message()
+            except ConnectionResetError:
+                raw = b""
+            except TimeoutError:
+                raw = _SILENCE
+            got.append(self._numbered(comparable(raw)))
+            if raw in (b"", _SILENCE):
+                self.over = True
+                break
+            kind = raw[:1].decode()
+            if kind in "EZ":
+                self.failed = kind == "E"
+            if burst.wait == "mark":
+                if kind == "Z" and len(got) > 1 and got[-2][:1] == b"I":
+                    break
+            elif kind in burst.wait and burst.wait != "end":
+                break
+        return got
+
+    def _numbered(self, raw: bytes) -> bytes:
+        if raw[:1] != b"T":
+            return raw
+        columns = messages.parse_row_description(raw)
+        return messages.build_row_description(
+            [
+                column if column.table < _FIRST_USER_OID else column._replace(table=self._number(column.table))
+                for column in columns
+            ]
+        )
+
+    def _number(self, table: int) -> int:
+        return self.tables.setdefault(table, _FIRST_USER_OID + len(self.tables))
+
+
+def play(address: Address, conversation: Conversation, patience: float = PATIENCE) -> Trace:
+    player = Player(address.host, address.port, patience)
+    try:
+        player.step(Step(startup(address.user, address.database)))
+        reader = _Reader(player)
+        trace: Trace = []
+        for burst in conversation:
+            with contextlib.suppress(ConnectionError):  # who has ended the connection is seen by reading
+                player.send(*burst.pieces)
+            trace.append(reader.read(burst))
+            if reader.over:
+                break
+        return trace
+    finally:
+        player.close()
+
+
+def is_silent(trace: Trace) -> bool:
+    """What was waited for did not come."""
+    return any(got and got[-1] == _SILENCE for got in trace)
+
+
+class Verdict(enum.Enum):
+    SAME = enum.auto()
+    REFUSED = enum.auto()
+    DIFFERENT = enum.auto()
+
+
+def judge(golden: Trace, through: Trace, *, sealed: bool) -> tuple[Verdict, str]:
+    """The verdict and, for a difference, what it is. `sealed`: the proxy seals columns of what was talked about."""
+    for number, (expected, got) in enumerate(zip_longest(golden, through, fillvalue=())):
+        for one, other in zip_longest(expected, got):
+            if one is not None and other is not None and (agree(one, other) or (sealed and _agree_sealed(one, other))):
+                continue
+            if sealed and other is not None and _is_refusal(other):
+                return Verdict.REFUSED, _shown(other)
+            return Verdict.DIFFERENT, f"burst {number}:\n  direct:  {_shown(one)}\n  through: {_shown(other)}"
+    return Verdict.SAME, ""
+
+
+def _is_refusal(raw: bytes) -> bool:
+    """An error of the proxy's own, which names no place in PostgreSQL's source."""
+    if raw[:1] != b"E":
+        return False
+    fields = messages.parse_fields(raw)
+    return messages.field(fields, b"C") == b"0A000" and messages.field(fields, b"F") is None
+
+
+def _agree_sealed(golden: bytes, through: bytes) -> bool:
+    """Errors and notices about a rewritten statement: they do not say where in it, for the text is another, and show
+    `(sealed)` in place of a value."""
+    if golden[:1] not in (b"E", b"N") or golden[:1] != through[:1]:
+        return False
+    expected, got = dict(messages.parse_fields(golden)), dict(messages.parse_fields(through))
+    place = _PLACE if b"F" not in got else ()
+    for code in (*place, *_POSITIONS):
+        if code not in got:
+            expected.pop(code, None)
+    return expected.keys() == got.keys() and all(_covers(got[code], expected[code]) for code in got)
+
+
+def _covers(shown: bytes, told: bytes) -> bool:
+    pattern = b".*".join(map(re.escape, shown.split(b"(sealed)")))
+    return re.fullmatch(pattern, told, re.DOTALL) is not None
+
+
+def _shown(raw: bytes | None) -> str:
+    if raw is None:
+        return "nothing"
+    if raw[:1] in (b"E", b"N"):
+        return " ".join(f"{code.decode()}={value!r}" for code, value in messages.parse_fields(raw))
+    return repr(raw if len(raw) < 200 else raw[:200] + b"...")

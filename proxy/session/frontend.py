@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from proxy.errors import MalformedMessage, ProtocolViolation, Refused
+from proxy.errors import MalformedMessage, ProtocolViolation, Refused, UnexpectedType
 from proxy.session import references, rewriting
 from proxy.session.admission import Admission
 from proxy.session.binding import sealed_bind
@@ -28,6 +28,7 @@ from proxy.session.refusals import (
     as_refused,
     is_unknown_name,
     missing_statement,
+    outranks_transaction,
     plan_changed,
     too_large,
 )
@@ -90,7 +91,7 @@ class Frontend:
             return True
         kind = chr(item.type)
         if kind == "p":
-            raise ProtocolViolation("invalid frontend message type 112")
+            raise UnexpectedType("invalid frontend message type 112", item.type)
         if kind == "X" and c.copy is not Copy.PENDING and self.advance():
             c.to_server.append(messages.TERMINATE)
             c.leaving = True
@@ -148,9 +149,11 @@ class Frontend:
 
     def refuse(self, kind: str, error: Refused) -> None:
         if kind in "QF":
-            self._send_query(messages.build_query(POISON.encode()), Expectation(refusal=error))
+            outranks = outranks_transaction(kind, error)
+            expectation = Expectation(refusal=error, outranks_transaction=outranks)
+            self._send_query(messages.build_query(POISON.encode()), expectation)
         else:
-            self._c.poison(error)
+            self._c.poison(error, kind)
 
     def _unreadable(self, kind: str, raw: bytes) -> None:
         """The catalog query has failed on its own Sync, so the server is ready; the client sees its message fail."""
@@ -270,7 +273,7 @@ class Frontend:
         if analysed is None:
             return False
         found = analysed[0]
-        in_script = self._reader.begun or self.needs_script(found)
+        in_script = self._reader.begun or c.is_joined or self.needs_script(found)
         if not in_script:
             settled = self._settled(found)
             if settled is None:
@@ -304,6 +307,7 @@ class Frontend:
                 piece = rewriting.splice(plan, c.settings, c.sealers)
             except Refused as error:
                 expectation.refusal = error
+                expectation.outranks_transaction = outranks_transaction("Q", error)
                 pieces.append(POISON)
                 edited = True
                 break
@@ -491,6 +495,7 @@ class Frontend:
         return True
 
     def _flush(self, raw: bytes) -> bool:
+        messages.parse_empty(raw)
         self._c.to_server.append(raw)
         return True
 

@@ -89,6 +89,11 @@ class Reader:
 # -- frontend ----------------------------------------------------------------------------------------------------------
 
 
+def parse_empty(raw: bytes) -> None:
+    """A message without a body."""
+    Reader(raw).done()
+
+
 class Parse(NamedTuple):
     statement: bytes
     query: bytes

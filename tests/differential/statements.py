@@ -162,8 +162,10 @@ SEALED: Final = (
     "INSERT INTO customers (id, email, born, note) VALUES (7, 'new@secret.example', '2001-01-01', 'third') RETURNING *",
     "INSERT INTO customers (id, email) VALUES (8, 'ada@secret.example')",
     "INSERT INTO customers (id, born) VALUES (9, 'no date')",
-    "INSERT INTO customers (id, email) VALUES (1, 'new@secret.example') "
-    "ON CONFLICT (id) DO UPDATE SET email = EXCLUDED.email RETURNING email",
+    (
+        "INSERT INTO customers (id, email) VALUES (1, 'new@secret.example') "
+        "ON CONFLICT (id) DO UPDATE SET email = EXCLUDED.email RETURNING email"
+    ),
     "UPDATE customers SET email = 'new@secret.example', rank = rank + 1 WHERE id = 2 RETURNING id, email",
     "UPDATE customers SET note = NULL WHERE id = 1",
     "UPDATE customers SET born = '1999-02-30' WHERE id = 1",

@@ -284,7 +284,7 @@ class Backend:
         if not ends:
             self._copy_over(behind=len(c.replies) - 1)
             return
-        if kind is Kind.PARSE and expectation.refusal is None and expectation.changes:
+        if kind is Kind.PARSE and expectation.changes:
             # A Parse of the unnamed statement has destroyed the one before it, whether it succeeds or not.
             change = expectation.changes[0]
             if change.name == b"":

@@ -258,12 +258,14 @@ class Conversation:
         self.copy = Copy.PENDING
         self.to_server.append(messages.build_copy_fail(b"refused by Sealwire"))
 
-    def poison(self, refusal: Refused | None, kind: str = "Q") -> None:
-        """Make the server fail here, as the message of type `kind` would have in whose place this goes. None: unseen by
-        the client.
+    def poison(self, refusal: Refused | None, kind: str = "Q", *, unnamed: bool = False) -> None:
+        """Make the server fail here, as the message of type `kind` would have in whose place this goes; `unnamed`: a
+        Parse of the unnamed statement, which destroys the one before it. None: unseen by the client.
         What follows up to Sync would be skipped by the server, so it need not be sent."""
-        raw = messages.build_parse(messages.Parse(b"sealwire.refused", POISON.encode(), ()))
+        raw = messages.build_parse(messages.Parse(b"" if unnamed else b"sealwire.refused", POISON.encode(), ()))
         outranks = refusal is not None and outranks_transaction(kind, refusal)
         expectation = Expectation(refusal=refusal, outranks_transaction=outranks, swallow=refusal is None)
+        if unnamed:
+            expectation.changes.append(self.statements.change(b"", None, self.batch))
         self.send(Kind.PARSE, raw, expectation)
         self.discarding = True

@@ -36,7 +36,7 @@ from proxy.session.script import Script
 from proxy.sql import split
 from proxy.sql.plan import Effect, Failure, Plan, Statement
 from proxy.wire import messages
-from proxy.wire.frames import Head, Item, Oversized, Run
+from proxy.wire.frames import HEADER, Head, Item, Oversized, Run
 from proxy.wire.replies import Kind
 
 # Plans whose statements neither name a relation nor depend on the search_path.
@@ -120,7 +120,8 @@ class Frontend:
             self.refuse(kind, Refused(malformed.message, sqlstate=malformed.sqlstate))
             handled = True
         except Refused as error:
-            self.refuse(kind, error)
+            # What is not in its encoding PostgreSQL has refused before it takes it for a Parse.
+            self.refuse(kind, error, unnamed=kind == "P" and item.raw[HEADER] == 0 and error.sqlstate != "22021")
             handled = True
         if handled:
             self._reread = False
@@ -147,13 +148,14 @@ class Frontend:
 
     # -- refusing ------------------------------------------------------------------------------------------------------
 
-    def refuse(self, kind: str, error: Refused) -> None:
+    def refuse(self, kind: str, error: Refused, *, unnamed: bool = False) -> None:
+        """`unnamed`: a Parse of the unnamed statement."""
         if kind in "QF":
             outranks = outranks_transaction(kind, error)
             expectation = Expectation(refusal=error, outranks_transaction=outranks)
             self._send_query(messages.build_query(POISON.encode()), expectation)
         else:
-            self._c.poison(error, kind)
+            self._c.poison(error, kind, unnamed=unnamed)
 
     def _unreadable(self, kind: str, raw: bytes) -> None:
         """The catalog query has failed on its own Sync, so the server is ready; the client sees its message fail."""
@@ -349,7 +351,8 @@ class Frontend:
             independent = Effect.TRANSACTION in plan.effects or plan.tag in _INDEPENDENT_TAGS
             if changed and not independent:
                 return True
-            changed = changed or bool(effects & _LATER_BATCH)
+            undone = Effect.TRANSACTION in effects and self._c.planner.is_changed
+            changed = changed or undone or bool(effects & _LATER_BATCH)
         return False
 
     def admits(self, resolved: Sequence[references.Resolved]) -> bool:

@@ -254,8 +254,9 @@ class Session:
         transparent, c, frontend = self._transparent, self._conversation, self._frontend
         if self._offence_sent:
             return
-        if self._copying_in and isinstance(offence, UnexpectedType):
-            # The server looks no further than the type: its COPY fails, and then the connection.
+        is_asked = transparent is not None and not transparent.settled
+        if isinstance(offence, UnexpectedType) and (self._copying_in or is_asked):
+            # The server looks no further than the type. Where it copies in, first the COPY fails, then the connection.
             self._offence_sent = self._told_by_server = True
             (self._to_server if c is None else c.to_server).append(bytes((offence.type,)))
             return

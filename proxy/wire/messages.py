@@ -53,6 +53,8 @@ class Reader:
         return text
 
     def byte(self) -> bytes:
+        if self._at == len(self._raw):
+            raise MalformedMessage("no data left in message")
         return self.take(1)
 
     def int16(self) -> int:

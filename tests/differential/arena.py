@@ -54,7 +54,10 @@ class Arena:
 
     def run(self, seed: int) -> tuple[Difference | None, bool]:
         """The difference that the conversation of this number shows, if any, and whether a proxy has refused."""
-        talk = conversation(seed)
+        return self.compared(conversation(seed), seed)
+
+    def compared(self, talk: Conversation, seed: int = 0) -> tuple[Difference | None, bool]:
+        """As `run`, for a conversation written by hand."""
         golden = self.direct.play(talk)
         refused = False
         for side in self.through:

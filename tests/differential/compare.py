@@ -9,6 +9,10 @@ What may differ, and why:
 - Errors about a statement that was rewritten: see `_agree_sealed`.
 - A name that does not exist is looked up where the proxy analyses the statement, as for any SELECT; of a utility
   statement PostgreSQL does so when it runs. Only an error of the proxy's own is that; it ends the comparison.
+- A Query string that the proxy sends one statement at a time is a transaction block from its second statement on, and
+  for PostgreSQL from its first: LOCK TABLE or DECLARE, first in it, fails with 25P01. It ends the comparison.
+- A Query that fails in a transaction block leaves an unnamed portal there or not, as far as PostgreSQL came with it.
+  Describe finds it (34000 where not), and Execute is 25P02 or 34000. It ends the comparison.
 - A refusal: an error 0A000 of the proxy's own, which fails closed. The conversation ends there for the comparison, and
   refusals are counted, so that a grammar which only produces refusals is noticed.
 """
@@ -138,11 +142,12 @@ def judge(golden: Trace, through: Trace, *, sealed: bool) -> tuple[Verdict, str]
 
 
 def _is_refusal(raw: bytes) -> bool:
-    """An error of the proxy's own, which names no place in PostgreSQL's source."""
+    """An error of the proxy's own, which names no place in PostgreSQL's source, or one of 25P01 and 34000: see above."""
     if raw[:1] != b"E":
         return False
     fields = messages.parse_fields(raw)
-    return messages.field(fields, b"C") in _ENDS and messages.field(fields, b"F") is None
+    code = messages.field(fields, b"C")
+    return code in (b"25P01", b"34000") or (code in _ENDS and messages.field(fields, b"F") is None)
 
 
 def _agree_sealed(golden: bytes, through: bytes) -> bool:

@@ -1,6 +1,7 @@
 """Statements for conversations. `customers` and `extra` have columns that a policy seals; `things` has none.
 
-Whatever reads rows says in which order: the two databases need not store them in the same one.
+Whatever reads rows says in which order, and what fails for one row reads no table: the two databases need neither
+store rows in the same order nor make the same plan.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ PLAIN: Final = (
     "SELECT id, name FROM things WHERE id > 1 ORDER BY id DESC LIMIT 2",
     "TABLE things LIMIT 0",
     "SELECT 1/0",
-    "SELECT 1 / (id - 2) FROM things ORDER BY id",
+    "SELECT 1 / (n - 2) FROM generate_series(1, 4) n",
     "SELECT missing FROM things",
     "SELECT * FROM missing",
     "SELEC",
@@ -130,7 +131,7 @@ CONTROL: Final = (
 
 CURSORS: Final = (
     "DECLARE c CURSOR FOR SELECT id, name FROM things ORDER BY id",
-    "DECLARE c SCROLL CURSOR FOR SELECT 1 / (id - 3) FROM things ORDER BY id",
+    "DECLARE c SCROLL CURSOR FOR SELECT 1 / (n - 3) FROM generate_series(1, 4) n",
     "DECLARE h CURSOR WITH HOLD FOR SELECT id FROM things ORDER BY id",
     "FETCH c",
     "FETCH 2 FROM c",
@@ -182,7 +183,7 @@ SEALED: Final = (
     "INSERT INTO extra (id, secret) VALUES (1, 'new@secret.example')",
     "SELECT * FROM extra",
     "DROP TABLE extra",
-    "EXPLAIN (COSTS off) SELECT id FROM customers ORDER BY id",
+    "EXPLAIN (COSTS off) SELECT id FROM customers LIMIT 1",
     "SELECT id FROM customers WHERE id = 'x'",
     "PREPARE s AS SELECT email FROM customers WHERE id = 1",
     "PREPARE t(text) AS SELECT id FROM customers WHERE email = $1",
@@ -248,7 +249,7 @@ COPY_OUT: Final = (
     "COPY (SELECT id, name FROM things ORDER BY id) TO STDOUT",
     "COPY (SELECT id, data FROM things ORDER BY id) TO STDOUT (FORMAT csv, HEADER)",
     "COPY (SELECT id, price FROM things ORDER BY id) TO STDOUT (FORMAT binary)",
-    "COPY (SELECT 1 / (3 - id) FROM things ORDER BY id) TO STDOUT",
+    "COPY (SELECT 1 / (3 - n) FROM generate_series(1, 4) n) TO STDOUT",
     "COPY (SELECT id, email, born FROM customers ORDER BY id) TO STDOUT",
     "COPY (SELECT email, note FROM customers ORDER BY id) TO STDOUT (FORMAT csv)",
     "COPY (SELECT id, born FROM customers ORDER BY id) TO STDOUT (FORMAT binary)",

@@ -68,11 +68,13 @@ def assert_ended(talk: Talk, text: str, before: str) -> None:
 def test_what_was_asked_before_is_answered_first(talk: Talk, offence: str) -> None:
     raw, text = OFFENCES[offence]
     talk.client(query("SELECT 1"), *BATCH, SYNC, *BATCH, raw, query("SELECT 'never'"))
-    assert at_server(talk) == query("SELECT 1") + b"".join((*BATCH, SYNC, *BATCH)) + b"\xff"
+    sent = query("SELECT 1") + b"".join((*BATCH, SYNC, *BATCH))
+    assert at_server(talk) == sent + b"\xff"
     assert not talk.session.wants_client
     assert not talk.session.idle
     talk.server(complete(), ready(), PARSED, BOUND, complete(), ready())
     talk.server(PARSED, BOUND, complete(), SERVERS_OWN)
+    talk.session.server_lost()
     assert_ended(talk, text, "CZ12CZ12C")
 
 
@@ -96,6 +98,8 @@ MALFORMED = {
     "B short": (message(b"B", b"\0s\0\0"), "insufficient data left in message"),
     "E short": (message(b"E", b"\0"), "insufficient data left in message"),
     "H": (message(b"H", b"x"), "invalid message format"),
+    "D empty": (message(b"D"), "no data left in message"),
+    "C empty": (message(b"C"), "no data left in message"),
 }
 
 

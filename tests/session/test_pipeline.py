@@ -463,3 +463,22 @@ def test_the_formats_of_a_bind_are_counted_by_its_values_first() -> None:
     talk.server(POISONED, ready())
     told = error_fields(talk.at_client()[0])
     assert told["M"] == "bind message has 3 parameter formats but 2 parameters"
+
+
+def test_a_refused_parse_of_the_unnamed_statement_destroys_the_one_before_it() -> None:
+    """As in PostgreSQL. The one before it would else run in its place."""
+    refused = Refused("refused")
+    talk = Talk(Book({"SELECT refused": refused})).warm()
+    talk.client(parse("SELECT 1"), SYNC)
+    talk.at_server()
+    talk.server(PARSED, ready())
+    talk.at_client()
+    talk.client(parse("SELECT refused"), SYNC)
+    poison, _ = talk.at_server()
+    assert messages.parse_parse(poison).statement == b""
+    talk.server(POISONED, ready())
+    assert error_fields(talk.at_client()[0])["M"] == "refused"
+    talk.client(bind(), execute(), SYNC)
+    assert kinds(talk.at_server()) == "PS"
+    talk.server(POISONED, ready())
+    assert error_fields(talk.at_client()[0])["C"] == "26000"

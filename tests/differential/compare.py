@@ -10,7 +10,8 @@ What may differ, and why:
 - A name that does not exist is looked up where the proxy analyses the statement, as for any SELECT; of a utility
   statement PostgreSQL does so when it runs. Only an error of the proxy's own is that; it ends the comparison.
 - A Query string that the proxy sends one statement at a time is a transaction block from its second statement on, and
-  for PostgreSQL from its first: LOCK TABLE or DECLARE, first in it, fails with 25P01. It ends the comparison.
+  for PostgreSQL from its first: LOCK TABLE or DECLARE, first in it, fails with 25P01, and DISCARD ALL does not fail
+  there with 25001. It ends the comparison.
 - A Query that fails in a transaction block leaves an unnamed portal there or not, as far as PostgreSQL came with it.
   Describe finds it (34000 where not), and Execute is 25P02 or 34000. It ends the comparison.
 - A refusal: an error 0A000 of the proxy's own, which fails closed. The conversation ends there for the comparison, and
@@ -35,6 +36,7 @@ PATIENCE: Final = 10.0
 _FIRST_USER_OID: Final = 16_384
 _SILENCE: Final = b"silence"
 _PLACE: Final = (b"F", b"L", b"R")
+_BESIDES: Final = (b"25P01", b"34000")
 _ENDS: Final = (b"0A000", b"42P01", b"26000")
 _HIDDEN: Final = re.compile(rb"\(sealed\)(?:\.\.\.)?")  # PostgreSQL cuts a long value in DETAIL
 _POSITIONS: Final = (b"P", b"p", b"q")
@@ -135,19 +137,23 @@ def judge(golden: Trace, through: Trace, *, sealed: bool) -> tuple[Verdict, str]
         for one, other in zip_longest(expected, got):
             if one is not None and other is not None and (agree(one, other) or (sealed and _agree_sealed(one, other))):
                 continue
-            if sealed and other is not None and _is_refusal(other):
+            if sealed and (_is_refusal(other) or _code(one) == b"25001"):
                 return Verdict.REFUSED, _shown(other)
             return Verdict.DIFFERENT, f"burst {number}:\n  direct:  {_shown(one)}\n  through: {_shown(other)}"
     return Verdict.SAME, ""
 
 
-def _is_refusal(raw: bytes) -> bool:
-    """An error of the proxy's own, which names no place in PostgreSQL's source, or one of 25P01 and 34000: see above."""
-    if raw[:1] != b"E":
+def _code(raw: bytes | None) -> bytes | None:
+    """The SQLSTATE of an error; None: it is none."""
+    return messages.field(messages.parse_fields(raw), b"C") if raw and raw[:1] == b"E" else None
+
+
+def _is_refusal(raw: bytes | None) -> bool:
+    """An error of the proxy's own, which names no place in PostgreSQL's source, or one of those named above."""
+    code = _code(raw)
+    if raw is None or code is None:
         return False
-    fields = messages.parse_fields(raw)
-    code = messages.field(fields, b"C")
-    return code in (b"25P01", b"34000") or (code in _ENDS and messages.field(fields, b"F") is None)
+    return code in _BESIDES or (code in _ENDS and messages.field(messages.parse_fields(raw), b"F") is None)
 
 
 def _agree_sealed(golden: bytes, through: bytes) -> bool:

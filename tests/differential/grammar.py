@@ -102,7 +102,7 @@ class _Writer:
         if self._chance(0.3):
             declared = [one.oid if self._chance(0.8) else 0 for one in parameters]
             if self._chance(0.15):
-                declared = [self._random.choice((16, 20, 1184, 99_999)) for _ in (*parameters, None)]
+                declared = [self._random.choice((16, 20, 1184, 600)) for _ in (*parameters, None)]
         return word("parse", text, name, *declared), parameters
 
     def _bind(self, parameters: Sequence[Parameter], statement: str, portal: str) -> Word:

@@ -1,4 +1,4 @@
-"""The short form: three hundred conversations, the same in every run. `make conversations` goes on from there."""
+"""The short form: two hundred conversations, the same in every run. `make conversations` goes on from there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.differential.shrink import shrunk
 from tests.differential.words import SYNC, TERMINATE, Burst, Conversation, Word, word, written
 from tests.support.servers import Server
 
-FIRST, COUNT, BLOCK = 1, 150, 25
+FIRST, COUNT, BLOCK = 1, 100, 25
 
 
 @pytest.fixture(scope="module")

@@ -45,6 +45,8 @@ def outranks_transaction(kind: str, error: Refused) -> bool:
     and looks names up that the protocol gives it, before it looks at the transaction; a FunctionCall, after that."""
     if error.sqlstate in _OF_NAMES:
         return kind in "BDE"
+    if error.sqlstate == "22021":
+        return kind in "PQ"  # the text is not in its encoding; of a Bind, a value
     return kind != "F" and error.sqlstate in _OF_FORM
 
 

@@ -7,8 +7,9 @@ What may differ, and why:
 - OIDs of tables in RowDescription: those of two databases, or of two temporary tables. They are numbered in the order
   in which they come, so that the same table has to be named in the same places.
 - Errors about a statement that was rewritten: see `_agree_sealed`.
-- A name that does not exist is looked up where the proxy analyses the statement, as for any SELECT; of a utility
-  statement PostgreSQL does so when it runs. Only an error of the proxy's own is that; it ends the comparison.
+- A name that does not exist, or the number of an EXECUTE's arguments, is looked at where the proxy analyses the
+  statement, as for any SELECT; of a utility statement PostgreSQL does so when it runs. Only an error of the proxy's own
+  is that; it ends the comparison.
 - A Query string that the proxy sends one statement at a time is a transaction block from its second statement on, and
   for PostgreSQL from its first: LOCK TABLE or DECLARE, first in it, fails with 25P01, and DISCARD ALL does not fail
   there with 25001. It ends the comparison.
@@ -37,7 +38,7 @@ _FIRST_USER_OID: Final = 16_384
 _SILENCE: Final = b"silence"
 _PLACE: Final = (b"F", b"L", b"R")
 _BESIDES: Final = (b"25P01", b"34000")
-_ENDS: Final = (b"0A000", b"42P01", b"26000")
+_ENDS: Final = (b"0A000", b"42P01", b"26000", b"42601")
 _HIDDEN: Final = re.compile(rb"\(sealed\)(?:\.\.\.)?")  # PostgreSQL cuts a long value in DETAIL
 _POSITIONS: Final = (b"P", b"p", b"q")
 
@@ -164,14 +165,14 @@ def _agree_sealed(golden: bytes, through: bytes) -> bool:
     - `(sealed)` in place of a value;
     - the value, which an error of the proxy never repeats, and the line of a COPY, which counts the rows that the
       server has: a row that is not complete is held back;
-    - which fault of a row with two of them is told: one of class 22 (data exception) in any case.
+    - which fault is told of a row or a Bind with two of them: one of class 22 (data exception) or 08P01 in any case.
     """
     if golden[:1] not in (b"E", b"N") or golden[:1] != through[:1]:
         return False
     expected, got = dict(messages.parse_fields(golden)), dict(messages.parse_fields(through))
     if b"F" not in got:  # raised by the proxy
         expected.pop(b"W", None)
-        if expected[b"C"][:2] == got[b"C"][:2] == b"22":
+        if all(one[b"C"][:2] == b"22" or one[b"C"] == b"08P01" for one in (expected, got)):
             got[b"M"], got[b"C"] = expected[b"M"], expected[b"C"]
     for code in (*_PLACE, *_POSITIONS):
         expected.pop(code, None)

@@ -482,3 +482,15 @@ def test_a_refused_parse_of_the_unnamed_statement_destroys_the_one_before_it() -
     assert kinds(talk.at_server()) == "PS"
     talk.server(POISONED, ready())
     assert error_fields(talk.at_client()[0])["C"] == "26000"
+
+
+def test_a_text_that_is_not_in_its_encoding_is_told_in_a_failed_transaction_too() -> None:
+    talk = Talk().warm()
+    talk.client(query("BEGIN"))
+    talk.at_server()
+    talk.server(complete("BEGIN"), ready("E"))
+    talk.at_client()
+    talk.client(message(b"Q", b"SELECT '\xff'\0"))
+    talk.at_server()
+    talk.server(error("25P02"), ready("E"))
+    assert error_fields(talk.at_client()[0])["C"] == "22021"

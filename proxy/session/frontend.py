@@ -285,9 +285,10 @@ class Frontend:
             if not in_script:
                 self._admission.require_links(settled)
         if in_script:
-            if not c.batch_empty and c.replies:
-                # Whether the server skips this Query must be known first: a script's Sync would end the skipping.
-                if self._flushed != c.batch:
+            if c.replies.may_skip:
+                # Whether the server skips this Query must be known first: a script's Sync would end the skipping. A
+                # Query in between would not.
+                if not c.batch_empty and self._flushed != c.batch:
                     self._flushed = c.batch
                     c.to_server.append(messages.FLUSH)
                 return False

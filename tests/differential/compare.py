@@ -7,9 +7,9 @@ What may differ, and why:
 - OIDs of tables in RowDescription: those of two databases, or of two temporary tables. They are numbered in the order
   in which they come, so that the same table has to be named in the same places.
 - Errors about a statement that was rewritten: see `_agree_sealed`.
-- A name that does not exist, or the number of an EXECUTE's arguments, is looked at where the proxy analyses the
-  statement, as for any SELECT; of a utility statement PostgreSQL does so when it runs. Only an error of the proxy's own
-  is that; it ends the comparison.
+- A name that does not exist, or the number and values of an EXECUTE's arguments, is looked at where the proxy
+  analyses the statement, as for any SELECT; of a utility statement PostgreSQL does so when it runs. Only an error of
+  the proxy's own is that; it ends the comparison.
 - A Query string that the proxy sends one statement at a time is a transaction block from its second statement on, and
   for PostgreSQL from its first: LOCK TABLE or DECLARE, first in it, fails with 25P01, and DISCARD ALL does not fail
   there with 25001. It ends the comparison.
@@ -154,7 +154,9 @@ def _is_refusal(raw: bytes | None) -> bool:
     code = _code(raw)
     if raw is None or code is None:
         return False
-    return code in _BESIDES or (code in _ENDS and messages.field(messages.parse_fields(raw), b"F") is None)
+    return code in _BESIDES or (
+        (code in _ENDS or code[:2] == b"22") and messages.field(messages.parse_fields(raw), b"F") is None
+    )
 
 
 def _agree_sealed(golden: bytes, through: bytes) -> bool:

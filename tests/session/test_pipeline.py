@@ -10,6 +10,8 @@ from proxy.wire.messages import message
 from tests.session.playbook import (
     BOUND,
     CLOSED,
+    LITERAL,
+    LITERAL_PLAN,
     PARSED,
     POISONED,
     SELECT,
@@ -494,3 +496,15 @@ def test_a_text_that_is_not_in_its_encoding_is_told_in_a_failed_transaction_too(
     talk.at_server()
     talk.server(error("25P02"), ready("E"))
     assert error_fields(talk.at_client()[0])["C"] == "22021"
+
+
+@pytest.mark.parametrize("between", [b"", query("SELECT 1"), SYNC])
+def test_a_script_waits_where_the_server_may_be_skipping(between: bytes) -> None:
+    """Its Sync would end that. A Query in between is skipped as well; a Sync is not."""
+    text = f"SET a = 1; {LITERAL}"
+    pieces = [("SET a = 1", Plan(effects=Effect.SETTINGS, tag="SET")), (LITERAL, LITERAL_PLAN)]
+    talk = Talk(Book({text: pieces, "SET a = 1": pieces[0][1]})).warm()
+    talk.client(describe("P", "missing") + between + query(text))
+    sent = kinds(talk.at_server())
+    assert sent.startswith({b"": "DH", SYNC: "DSPBDE"}.get(between, "DQ"))
+    assert ("P" in sent) is (between == SYNC)

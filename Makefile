@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 WIRE_TESTS    := tests/wire tests/codecs
 SESSION_TESTS := tests/session tests/server/test_startup.py tests/sql/test_shapes.py
 
-.PHONY: demo test oracle mutation clients faults fuzz coverage bench campaign rotation native asan lint format clean
+.PHONY: demo test oracle mutation clients faults fuzz conversations coverage bench campaign rotation native asan lint format clean
 
 demo: $(STAMP)
 	$(BIN)/sealwire demo $(ARGS)
@@ -33,6 +33,10 @@ clients: $(STAMP)
 fuzz: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,demo,fuzz]'
 	$(BIN)/python -m tests.fuzz $(ARGS)
+
+# Random conversations on PostgreSQL directly and through the proxy, message by message: see docs/testing.md.
+conversations: $(STAMP)
+	$(BIN)/python -m tests.differential $(ARGS)
 
 # Lines and branches of proxy/wire and proxy/session that their own tests reach; fails where one is left out.
 coverage: $(STAMP)

@@ -26,6 +26,14 @@ class ProtocolViolation(SealwireError):
         self.sqlstate = sqlstate
 
 
+class UnexpectedType(ProtocolViolation):
+    """A message of a type that has no place where it stands, or none at all; `type` is its first byte."""
+
+    def __init__(self, message: str, kind: int) -> None:
+        super().__init__(message)
+        self.type = kind
+
+
 class MalformedMessage(ProtocolViolation):
     """A message of the right length whose body is not in its form. The stream goes on behind it: a client is told by an
     ordinary error, as PostgreSQL does; a server's ends the connection."""

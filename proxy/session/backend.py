@@ -17,7 +17,7 @@ from proxy.session import rewriting
 from proxy.session.conversation import Conversation, Copy, Expectation, Portal
 from proxy.session.copying import CopyTransform
 from proxy.session.explaining import blanked
-from proxy.session.refusals import POISON_SQLSTATE, SYNTAX_ERROR, plan_changed, redact, refusal, too_large
+from proxy.session.refusals import POISON_SQLSTATE, plan_changed, redact, refusal, too_large
 from proxy.session.values import BYTEA_ARRAY_OID, Convert, opening_function, opens_elements
 from proxy.sql.plan import Plan
 from proxy.wire import messages
@@ -32,8 +32,6 @@ _COPY_FAILED = b"57014"  # query_canceled, the answer to CopyFail
 # What a rewritten statement fails with where its tables are not what the catalog says: undefined table, column and
 # function (or operator), datatype mismatch.
 _STALE = frozenset((b"42P01", b"42703", b"42883", b"42804"))
-# Refusals that PostgreSQL would raise in a failed transaction too: they come before it looks at the transaction.
-_BEFORE_TRANSACTION = frozenset((SYNTAX_ERROR, "26000", "34000", "08P01"))
 
 
 def is_held(portal: Portal) -> bool:
@@ -286,7 +284,7 @@ class Backend:
         if not ends:
             self._copy_over(behind=len(c.replies) - 1)
             return
-        if kind is Kind.PARSE and expectation.refusal is None and expectation.changes:
+        if kind is Kind.PARSE and expectation.changes:
             # A Parse of the unnamed statement has destroyed the one before it, whether it succeeds or not.
             change = expectation.changes[0]
             if change.name == b"":
@@ -304,7 +302,7 @@ class Backend:
         if expectation.copy_error is not None and code == _COPY_FAILED:
             return refusal(expectation.copy_error, self._c.settings.client_encoding)
         if error is not None and expectation.index == len(expectation.plans):
-            overrides = code == _FAILED_TRANSACTION and error.sqlstate in _BEFORE_TRANSACTION
+            overrides = code == _FAILED_TRANSACTION and expectation.outranks_transaction
             if code == POISON_SQLSTATE or overrides:
                 return refusal(error, self._c.settings.client_encoding)
         if expectation.rewritten and code in _STALE:

@@ -16,7 +16,7 @@ from proxy.session.guarding import Guard, Held, SealersNow
 from proxy.session.injection import Injection
 from proxy.session.names import Change, Names
 from proxy.session.planner import Basis, Planner
-from proxy.session.refusals import POISON
+from proxy.session.refusals import POISON, outranks_transaction
 from proxy.session.values import Convert, Sealers
 from proxy.sql.plan import Plan
 from proxy.wire import messages
@@ -96,6 +96,8 @@ class Expectation:
     """Come true when statement i completes."""
     refusal: Refused | None = None
     """The message, or of a Query the statement behind `plans`, is the poison in place of what is refused."""
+    outranks_transaction: bool = False
+    """The refusal is told in a failed transaction too."""
     injection: Injection | Guard | None = None
     swallow: bool = False
     """No answer reaches the client; but errors do where `in_script`."""
@@ -189,6 +191,8 @@ class Conversation:
         self.batch = 0
         self.batch_empty = True
         """Nothing was sent since the last message that ReadyForQuery answers."""
+        self._joined = self._executed = -1
+        """The last batch in which something was executed: of our own, and of the client's."""
         self.discarding = False
         """The batch has failed, or will when the server gets there: what the client sends up to Sync is dropped."""
         self.owes_failure = False
@@ -227,12 +231,23 @@ class Conversation:
     def send(self, kind: Kind, raw: bytes, expectation: Expectation) -> None:
         """A message that will be answered goes to the server."""
         self.replies.push(kind, expectation)
+        if kind is Kind.EXECUTE:
+            if expectation.injection is not None:
+                self._joined = self.batch
+            elif expectation.plan is not None and expectation.plan.tag:  # an empty statement begins nothing
+                self._executed = self.batch
         self.to_server.append(raw)
         if kind in ENDED_BY_READY:
             self.batch += 1
             self.batch_empty = True
         else:
             self.batch_empty = False
+
+    @property
+    def is_joined(self) -> bool:
+        """Of what the batch at hand executes, all is our own. That begins an implicit transaction block, which a Query
+        would not end (XACT_FLAGS_PIPELINING in `src/backend/tcop/postgres.c`), and which but for us would not be."""
+        return self._joined == self.batch != self._executed
 
     def fail_copy(self, error: Refused) -> None:
         """End the client's COPY with an error: the server gets CopyFail, and what it says to that becomes `error`."""
@@ -243,9 +258,14 @@ class Conversation:
         self.copy = Copy.PENDING
         self.to_server.append(messages.build_copy_fail(b"refused by Sealwire"))
 
-    def poison(self, refusal: Refused | None) -> None:
-        """Make the server fail here, as the message in whose place this goes would have. None: unseen by the client.
+    def poison(self, refusal: Refused | None, kind: str = "Q", *, unnamed: bool = False) -> None:
+        """Make the server fail here, as the message of type `kind` would have in whose place this goes; `unnamed`: a
+        Parse of the unnamed statement, which destroys the one before it. None: unseen by the client.
         What follows up to Sync would be skipped by the server, so it need not be sent."""
-        raw = messages.build_parse(messages.Parse(b"sealwire.refused", POISON.encode(), ()))
-        self.send(Kind.PARSE, raw, Expectation(refusal=refusal, swallow=refusal is None))
+        raw = messages.build_parse(messages.Parse(b"" if unnamed else b"sealwire.refused", POISON.encode(), ()))
+        outranks = refusal is not None and outranks_transaction(kind, refusal)
+        expectation = Expectation(refusal=refusal, outranks_transaction=outranks, swallow=refusal is None)
+        if unnamed:
+            expectation.changes.append(self.statements.change(b"", None, self.batch))
+        self.send(Kind.PARSE, raw, expectation)
         self.discarding = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proxy.errors import ProtocolViolation, Refused
+from proxy.errors import Refused, UnexpectedType
 from proxy.session.conversation import Conversation, Copy
 from proxy.session.refusals import too_large
 from proxy.wire import messages
@@ -15,7 +15,7 @@ def pass_copy_data(c: Conversation, kind: str, item: Frame | Head | Oversized) -
     if kind in "SH":
         return True
     if kind not in "dcf":
-        raise ProtocolViolation(f"unexpected message type 0x{item.type:02X} during COPY from stdin")
+        raise UnexpectedType(f"unexpected message type 0x{item.type:02X} during COPY from stdin", item.type)
     if isinstance(item, Oversized):
         c.fail_copy(too_large(f"a message of {item.size} bytes"))
         return True

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from proxy.errors import MalformedMessage, ProtocolViolation, Refused
+from proxy.errors import MalformedMessage, ProtocolViolation, Refused, UnexpectedType
 from proxy.session import references, rewriting
 from proxy.session.admission import Admission
 from proxy.session.binding import sealed_bind
@@ -28,6 +28,7 @@ from proxy.session.refusals import (
     as_refused,
     is_unknown_name,
     missing_statement,
+    outranks_transaction,
     plan_changed,
     too_large,
 )
@@ -35,7 +36,7 @@ from proxy.session.script import Script
 from proxy.sql import split
 from proxy.sql.plan import Effect, Failure, Plan, Statement
 from proxy.wire import messages
-from proxy.wire.frames import Head, Item, Oversized, Run
+from proxy.wire.frames import HEADER, Head, Item, Oversized, Run
 from proxy.wire.replies import Kind
 
 # Plans whose statements neither name a relation nor depend on the search_path.
@@ -90,7 +91,7 @@ class Frontend:
             return True
         kind = chr(item.type)
         if kind == "p":
-            raise ProtocolViolation("invalid frontend message type 112")
+            raise UnexpectedType("invalid frontend message type 112", item.type)
         if kind == "X" and c.copy is not Copy.PENDING and self.advance():
             c.to_server.append(messages.TERMINATE)
             c.leaving = True
@@ -119,7 +120,8 @@ class Frontend:
             self.refuse(kind, Refused(malformed.message, sqlstate=malformed.sqlstate))
             handled = True
         except Refused as error:
-            self.refuse(kind, error)
+            # What is not in its encoding PostgreSQL has refused before it takes it for a Parse.
+            self.refuse(kind, error, unnamed=kind == "P" and item.raw[HEADER] == 0 and error.sqlstate != "22021")
             handled = True
         if handled:
             self._reread = False
@@ -146,11 +148,14 @@ class Frontend:
 
     # -- refusing ------------------------------------------------------------------------------------------------------
 
-    def refuse(self, kind: str, error: Refused) -> None:
+    def refuse(self, kind: str, error: Refused, *, unnamed: bool = False) -> None:
+        """`unnamed`: a Parse of the unnamed statement."""
         if kind in "QF":
-            self._send_query(messages.build_query(POISON.encode()), Expectation(refusal=error))
+            outranks = outranks_transaction(kind, error)
+            expectation = Expectation(refusal=error, outranks_transaction=outranks)
+            self._send_query(messages.build_query(POISON.encode()), expectation)
         else:
-            self._c.poison(error)
+            self._c.poison(error, kind, unnamed=unnamed)
 
     def _unreadable(self, kind: str, raw: bytes) -> None:
         """The catalog query has failed on its own Sync, so the server is ready; the client sees its message fail."""
@@ -270,7 +275,7 @@ class Frontend:
         if analysed is None:
             return False
         found = analysed[0]
-        in_script = self._reader.begun or self.needs_script(found)
+        in_script = self._reader.begun or c.is_joined or self.needs_script(found)
         if not in_script:
             settled = self._settled(found)
             if settled is None:
@@ -280,9 +285,10 @@ class Frontend:
             if not in_script:
                 self._admission.require_links(settled)
         if in_script:
-            if not c.batch_empty and c.replies:
-                # Whether the server skips this Query must be known first: a script's Sync would end the skipping.
-                if self._flushed != c.batch:
+            if c.replies.may_skip:
+                # Whether the server skips this Query must be known first: a script's Sync would end the skipping. A
+                # Query in between would not.
+                if not c.batch_empty and self._flushed != c.batch:
                     self._flushed = c.batch
                     c.to_server.append(messages.FLUSH)
                 return False
@@ -304,6 +310,7 @@ class Frontend:
                 piece = rewriting.splice(plan, c.settings, c.sealers)
             except Refused as error:
                 expectation.refusal = error
+                expectation.outranks_transaction = outranks_transaction("Q", error)
                 pieces.append(POISON)
                 edited = True
                 break
@@ -345,7 +352,8 @@ class Frontend:
             independent = Effect.TRANSACTION in plan.effects or plan.tag in _INDEPENDENT_TAGS
             if changed and not independent:
                 return True
-            changed = changed or bool(effects & _LATER_BATCH)
+            undone = Effect.TRANSACTION in effects and self._c.planner.is_changed
+            changed = changed or undone or bool(effects & _LATER_BATCH)
         return False
 
     def admits(self, resolved: Sequence[references.Resolved]) -> bool:
@@ -491,6 +499,7 @@ class Frontend:
         return True
 
     def _flush(self, raw: bytes) -> bool:
+        messages.parse_empty(raw)
         self._c.to_server.append(raw)
         return True
 

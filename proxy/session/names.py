@@ -30,13 +30,15 @@ UNSETTLED: Final = Unsettled.UNSETTLED
 class Change(Generic[V]):
     """`name` gets `value`; None takes it away; a name of None takes all names away."""
 
-    __slots__ = ("batch", "name", "names", "value")
+    __slots__ = ("batch", "name", "names", "number", "value")
 
     def __init__(self, names: Names[V], name: bytes | None, value: V | None, batch: int) -> None:
         self.names = names
         self.name = name
         self.value = value
         self.batch = batch
+        self.number = 0
+        """Greater than that of every change asked for before."""
 
     def settle(self, *, happened: bool) -> None:
         """The server has carried the change out, or will never do so."""
@@ -49,21 +51,27 @@ class Names(Generic[V]):
     def __init__(self) -> None:
         self.known: dict[bytes, V] = {}
         """What the server has; to be read only."""
-        self._pending: deque[Change[V]] = deque()
+        self._pending: dict[bytes | None, deque[Change[V]]] = {}
+        """By name, in the order asked for; no entry is empty. A pipeline may have thousands under way."""
+        self._number = 0
 
     def change(self, name: bytes | None, value: V | None, batch: int) -> Change[V]:
         """Ask for a change. The server compares no more than 63 bytes of a name."""
         change = Change(self, None if name is None else name[: _NAMEDATALEN - 1], value, batch)
-        self._pending.append(change)
+        self._number = change.number = self._number + 1
+        self._pending.setdefault(change.name, deque()).append(change)
         return change
 
     def look(self, name: bytes, batch: int) -> V | Unsettled | None:
         """What a message of batch `batch` finds under `name`."""
         name = name[: _NAMEDATALEN - 1]
-        for change in reversed(self._pending):
-            if change.name is None or change.name == name:
-                return change.value if change.batch == batch else UNSETTLED
-        return self.known.get(name)
+        own, of_all = self._pending.get(name), self._pending.get(None)
+        last = own[-1] if own else None
+        if of_all and (last is None or of_all[-1].number > last.number):
+            last = of_all[-1]
+        if last is None:
+            return self.known.get(name)
+        return last.value if last.batch == batch else UNSETTLED
 
     def put(self, name: bytes, value: V) -> None:
         """The server has acknowledged it already."""
@@ -71,7 +79,7 @@ class Names(Generic[V]):
 
     def named(self) -> frozenset[bytes]:
         """All names that are known or asked for, the unnamed one excepted."""
-        return frozenset(filter(None, (*self.known, *(change.name for change in self._pending))))
+        return frozenset(filter(None, (*self.known, *self._pending)))
 
     def retain(self, is_kept: Callable[[V], bool]) -> None:
         """The server has dropped every name but those that are kept; pending changes come after that."""
@@ -82,10 +90,13 @@ class Names(Generic[V]):
         self.known.pop(name[: _NAMEDATALEN - 1], None)
 
     def _settle(self, change: Change[V], *, happened: bool) -> None:
-        if self._pending and self._pending[0] is change:
-            self._pending.popleft()
+        pending = self._pending[change.name]
+        if pending[0] is change:
+            pending.popleft()
         else:
-            self._pending.remove(change)
+            pending.remove(change)
+        if not pending:
+            del self._pending[change.name]
         if not happened:
             return
         if change.name is None:

@@ -187,10 +187,11 @@ class Planner:
 
     def _meet(self, facts: SessionFacts) -> None:
         self.pooled = self.pooled or facts.pid != self._backend_pid
-        if not self.pooled:
-            return
+        # ParameterStatus tells of a SET no sooner than ReadyForQuery.
         for name, value in facts.reported.items():
             self.reported(name, value)
+        if not self.pooled:
+            return
         # Temporary tables of this process, whoever has made them, come before those that the catalog shows.
         self._catalog_stale = self._catalog_stale or facts.path.temp is not None
 
@@ -214,6 +215,15 @@ class Planner:
             self._facts_stale = True  # pg_temp_N may have come to be, and schemas of the path with it
         if Effect.SETTINGS in effects:
             self._facts_stale = self._settings_changed = True
+        if Effect.TRANSACTION in effects and self.is_changed:
+            # It may take that back, and ReadyForQuery comes too late for what is sent behind it.
+            self._facts_stale = True
+            self._catalog_stale = self._catalog_stale or self._catalog_changed
+
+    @property
+    def is_changed(self) -> bool:
+        """The transaction has changed settings or the catalog, or what is under way may do so."""
+        return self._catalog_changed or self._settings_changed
 
     def transaction_ended(self, *, quiet: bool) -> None:
         """ReadyForQuery outside of a transaction. `quiet`: nothing is under way behind it, so that whatever was noted

@@ -24,6 +24,8 @@ _REVALIDATE: Final = "RevalidateCachedQuery"
 """The function of PostgreSQL that finds a cached plan stale. pgjdbc, asyncpg and postgres.js tell by it, and not by the
 SQLSTATE alone, that preparing the statement again will help."""
 
+_OF_FORM: Final = frozenset((SYNTAX_ERROR, "08P01"))
+_OF_NAMES: Final = frozenset(("26000", "34000"))
 _UNKNOWN: Final = frozenset(("42P01", "42703", "3F000", "42704"))
 
 _SEALED_HEX: Final = re.compile(rb"\\\\?xe1(?:[0-9a-f]{2})*[0-9a-f]?", re.IGNORECASE)
@@ -36,6 +38,16 @@ def missing_statement(name: bytes) -> Refused:
     """What PostgreSQL says where nothing is prepared under a name; b"" for the unnamed statement."""
     shown = f'prepared statement "{name.decode(errors="replace")}"' if name else "unnamed prepared statement"
     return Refused(f"{shown} does not exist", sqlstate="26000")
+
+
+def outranks_transaction(kind: str, error: Refused) -> bool:
+    """Whether PostgreSQL raises an error in place of a message of type `kind` in a failed transaction too: it parses,
+    and looks names up that the protocol gives it, before it looks at the transaction; a FunctionCall, after that."""
+    if error.sqlstate in _OF_NAMES:
+        return kind in "BDE"
+    if error.sqlstate == "22021":
+        return kind in "PQ"  # the text is not in its encoding; of a Bind, a value
+    return kind != "F" and error.sqlstate in _OF_FORM
 
 
 class PlanChanged(Refused):

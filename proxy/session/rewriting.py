@@ -143,16 +143,17 @@ def parameter_functions(
     """What seals each of the server's parameters, None for what passes, and the format of each of the client's.
     Raises Refused as PostgreSQL would for a wrong number of parameters or formats."""
     count = prepared.parameter_count
+    formats = spread_formats(bind.formats, len(bind.values))
+    if formats is None:
+        raise Refused(
+            f"bind message has {len(bind.formats)} parameter formats but {len(bind.values)} parameters",
+            sqlstate="08P01",
+        )
     if len(bind.values) != count:
         shown = bind.statement.decode(errors="replace")
         raise Refused(
             f'bind message supplies {len(bind.values)} parameters, but prepared statement "{shown}" requires {count}',
             sqlstate="08P01",
-        )
-    formats = spread_formats(bind.formats, count)
-    if formats is None:
-        raise Refused(
-            f"bind message has {len(bind.formats)} parameter formats but {count} parameters", sqlstate="08P01"
         )
     return _functions(prepared, formats, settings, sealers), formats
 

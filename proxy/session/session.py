@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from proxy.errors import ProtocolViolation
+from proxy.errors import ProtocolViolation, UnexpectedType
 from proxy.session.authentication import Authentication
 from proxy.session.backend import Backend
 from proxy.session.conversation import Conversation, Copy, sealed_bound
@@ -85,6 +85,8 @@ class Session:
         self._offence: ProtocolViolation | None = None
         """The client has broken the protocol; it is not read any more."""
         self._offence_sent = False
+        self._told_by_server = False
+        """The client hears of it in the server's own words."""
 
     # -- what the server layer asks ------------------------------------------------------------------------------------
 
@@ -252,6 +254,12 @@ class Session:
         transparent, c, frontend = self._transparent, self._conversation, self._frontend
         if self._offence_sent:
             return
+        is_asked = transparent is not None and not transparent.settled
+        if isinstance(offence, UnexpectedType) and (self._copying_in or is_asked):
+            # The server looks no further than the type. Where it copies in, first the COPY fails, then the connection.
+            self._offence_sent = self._told_by_server = True
+            (self._to_server if c is None else c.to_server).append(bytes((offence.type,)))
+            return
         if transparent is not None:
             asked = not transparent.copying and (transparent.is_open or not transparent.settled)
         elif c is not None and frontend is not None:
@@ -265,6 +273,13 @@ class Session:
             return
         self._offence_sent = True
         (self._to_server if c is None else c.to_server).append(_UNKNOWN)
+
+    @property
+    def _copying_in(self) -> bool:
+        """The server reads rows of the client."""
+        if self._conversation is not None:
+            return self._conversation.copy is Copy.IN
+        return self._transparent is not None and self._transparent.copying
 
     def _is_waiting(self) -> bool:
         """A policy has come for a database that had none: it holds from the next batch on, and a batch that was sent
@@ -301,7 +316,7 @@ class Session:
         return handled
 
     def _server_item(self, item: Item) -> None:
-        if self._offence is not None and self._offence_sent and _is_violation(item):
+        if self._offence is not None and self._offence_sent and not self._told_by_server and _is_violation(item):
             self._end(self._offence.sqlstate, self._offence.message)
         elif not self._authentication.ready:
             self._to_client.append(self._authentication.server(item))

@@ -28,7 +28,8 @@ _RUN_TEXT: Final = re.compile(
     r"(pg_catalog\.)?((query|table|cursor|schema|database)_to_xml(_?schema)?(_and_xmlschema)?|ts_stat|ts_rewrite)"
     r"|(.*\.)?(dblink.*|crosstab.*|connectby|xpath_table|pg_background_launch)|cron\.(schedule|alter_job).*"
 )
-# Set in every transaction by pools and frameworks, or reported by ParameterStatus.
+# Set in every transaction by pools and frameworks, or what the text of a whole message is read by. What shapes values
+# is not among them, for ParameterStatus tells of a change no sooner than ReadyForQuery.
 _HARMLESS: Final = frozenset(
     {
         "statement_timeout",
@@ -37,9 +38,6 @@ _HARMLESS: Final = frozenset(
         "transaction_timeout",
         "work_mem",
         "application_name",
-        "timezone",
-        "datestyle",
-        "intervalstyle",
         "client_encoding",
         "standard_conforming_strings",
     }
@@ -244,7 +242,7 @@ class Task:
 
 
 def matters(setting: str) -> bool:
-    """False for settings that no analysis and no codec depends on, or that the server reports by itself."""
+    """False for settings that no analysis and no value of the same batch depends on."""
     return "." not in setting and setting.lower() not in _HARMLESS
 
 

@@ -24,7 +24,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Final, NamedTuple
 
-from proxy.errors import ProtocolViolation
+from proxy.errors import ProtocolViolation, UnexpectedType
 
 HEADER: Final = 5
 BIG: Final = 64 * 1024
@@ -42,22 +42,12 @@ Lengths = Mapping[str, tuple[int, int]]
 """Type -> least and greatest value of the length word."""
 
 CLIENT_LENGTHS: Final[Lengths] = {
-    "Q": (5, _LARGE),
-    "P": (8, _LARGE),
-    "B": (12, _LARGE),
-    "D": (6, _SMALL),
-    "E": (9, _SMALL),
-    "C": (6, _SMALL),
-    "S": (4, 4),
-    "H": (4, 4),
-    "F": (14, _LARGE),
-    "d": (4, _LARGE),
-    "c": (4, 4),
-    "f": (5, _SMALL),
-    "X": (4, 4),
+    **dict.fromkeys("QPBFd", (4, _LARGE)),
+    **dict.fromkeys("DECSHcfX", (4, _SMALL)),
     "p": (4, _TOKEN),
 }
-"""What a server accepts of a client: SocketBackend() in `src/backend/tcop/postgres.c`."""
+"""What a server accepts of a client: SocketBackend() in `src/backend/tcop/postgres.c`. A body that is too short or too
+long for its type is an ordinary error, and no violation."""
 
 SERVER_LENGTHS: Final[Lengths] = {
     **dict.fromkeys("123nsIc", (4, 4)),
@@ -295,7 +285,7 @@ class Splitter:
         buffer, at = self._buffer, self._at
         available = len(buffer) - at
         if available and self._lengths[buffer[at]] is None:
-            raise ProtocolViolation(f"invalid {self._side} message type {buffer[at]}")
+            raise UnexpectedType(f"invalid {self._side} message type {buffer[at]}", buffer[at])
         if available < HEADER or self._rest:
             return None
         kind = buffer[at]

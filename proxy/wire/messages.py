@@ -53,6 +53,8 @@ class Reader:
         return text
 
     def byte(self) -> bytes:
+        if self._at == len(self._raw):
+            raise MalformedMessage("no data left in message")
         return self.take(1)
 
     def int16(self) -> int:
@@ -87,6 +89,11 @@ class Reader:
 
 
 # -- frontend ----------------------------------------------------------------------------------------------------------
+
+
+def parse_empty(raw: bytes) -> None:
+    """A message without a body."""
+    Reader(raw).done()
 
 
 class Parse(NamedTuple):

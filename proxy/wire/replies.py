@@ -104,6 +104,16 @@ class Replies(Generic[T]):
         """Something that ReadyForQuery answers has been sent: whatever is at the head, its batch is complete."""
         return any(kind in ENDED_BY_READY for kind, _ in self._entries)
 
+    @property
+    def may_skip(self) -> bool:
+        """A message that was sent may fail, with no Sync behind it: what is sent now may be skipped."""
+        for kind, _ in reversed(self._entries):
+            if kind is Kind.SYNC:
+                return False
+            if kind not in ENDED_BY_READY:
+                return True
+        return False
+
     def push(self, kind: Kind, context: T) -> None:
         """A message was sent. While skipping only Sync is sent: all else would be ignored by the server."""
         if self.skipping:

@@ -36,13 +36,13 @@ def startup(user: str, database: str, *more: str) -> bytes:
 class Player:
     """One connection. Messages are read whole, up to the one that a step waits for."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, timeout: float = TIMEOUT) -> None:
         if host.startswith("/"):
             self._socket = socket.socket(socket.AF_UNIX)
-            self._socket.settimeout(TIMEOUT)
+            self._socket.settimeout(timeout)
             self._socket.connect(f"{host}/.s.PGSQL.{port}")
         else:
-            self._socket = socket.create_connection((host, port), TIMEOUT)
+            self._socket = socket.create_connection((host, port), timeout)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._stream = self._socket.makefile("rb")
 
@@ -52,22 +52,24 @@ class Player:
 
     def step(self, step: Step) -> list[bytes]:
         """The messages that answer it. An end of the stream is b""."""
-        if step.bytewise:
-            for at in range(len(step.sent)):
-                self._socket.sendall(step.sent[at : at + 1])
-        else:
-            self._socket.sendall(step.sent)
+        width = 1 if step.bytewise else max(len(step.sent), 1)
+        self.send(*(step.sent[at : at + width] for at in range(0, len(step.sent), width)))
         got: list[bytes] = []
         left = step.times
         while left:
-            raw = self._message()
+            raw = self.message()
             got.append(raw)
             if not raw:
                 break
             left -= raw[:1] == step.until.encode()
         return got
 
-    def _message(self) -> bytes:
+    def send(self, *pieces: bytes) -> None:
+        for piece in pieces:
+            self._socket.sendall(piece)
+
+    def message(self) -> bytes:
+        """The next message; an end of the stream is b""."""
         head = self._stream.read(5)
         if not head:
             return b""

@@ -225,3 +225,18 @@ def test_in_a_failed_transaction_an_unknown_name_is_not_looked_for() -> None:
     aborted = error("25P02", "current transaction is aborted")
     talk.server(aborted, ready("E"))
     assert talk.at_client() == [aborted, ready("E")]
+
+
+def test_what_stands_behind_the_end_of_a_transaction_is_analysed_with_the_settings_from_before_it() -> None:
+    text = f"ROLLBACK; {LITERAL}"
+    undone = [("ROLLBACK", Plan(effects=Effect.TRANSACTION, tag="ROLLBACK")), (LITERAL, LITERAL_PLAN)]
+    talk = Talk(Book({text: undone, "ROLLBACK": undone[0][1]})).warm()
+    for sent in ("BEGIN", "SET search_path = other"):
+        talk.client(query(sent))
+        talk.at_server()
+        talk.server(complete(), ready("T"))
+    talk.client(query(text))
+    assert talk.serve_reads(session_facts=facts(schemas=("other",)), status="T") == []
+    before = talk.serve_reads(before=(PARSED, BOUND, NO_DATA, complete("ROLLBACK")))
+    assert kinds(before) == "PBDE"
+    assert kinds(talk.at_server()) == "PBDES"

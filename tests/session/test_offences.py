@@ -40,7 +40,7 @@ BATCH = (parse("SELECT 1"), bind(), execute())
 SERVERS_OWN = error("08P01", "invalid frontend message type 255", "FATAL")
 OFFENCES = {
     "an unknown type": (UNKNOWN, "invalid frontend message type 255"),
-    "a wrong length": (b"S\0\0\0\x09", "invalid message length"),
+    "a wrong length": (b"S\0\0\0\x03", "invalid message length"),
     "a password out of place": (message(b"p", b"x\0"), "invalid frontend message type 112"),
 }
 
@@ -68,11 +68,13 @@ def assert_ended(talk: Talk, text: str, before: str) -> None:
 def test_what_was_asked_before_is_answered_first(talk: Talk, offence: str) -> None:
     raw, text = OFFENCES[offence]
     talk.client(query("SELECT 1"), *BATCH, SYNC, *BATCH, raw, query("SELECT 'never'"))
-    assert at_server(talk) == query("SELECT 1") + b"".join((*BATCH, SYNC, *BATCH)) + b"\xff"
+    sent = query("SELECT 1") + b"".join((*BATCH, SYNC, *BATCH))
+    assert at_server(talk) == sent + b"\xff"
     assert not talk.session.wants_client
     assert not talk.session.idle
     talk.server(complete(), ready(), PARSED, BOUND, complete(), ready())
     talk.server(PARSED, BOUND, complete(), SERVERS_OWN)
+    talk.session.server_lost()
     assert_ended(talk, text, "CZ12CZ12C")
 
 
@@ -91,6 +93,13 @@ MALFORMED = {
     "D": (message(b"D", b"X\0"), "invalid DESCRIBE message subtype 88"),
     "C": (message(b"C", b"P\0xx"), "invalid message format"),
     "E": (message(b"E", b"abc\0\0"), "insufficient data left in message"),
+    "P empty": (message(b"P"), "invalid string in message"),
+    "B empty": (message(b"B"), "invalid string in message"),
+    "B short": (message(b"B", b"\0s\0\0"), "insufficient data left in message"),
+    "E short": (message(b"E", b"\0"), "insufficient data left in message"),
+    "H": (message(b"H", b"x"), "invalid message format"),
+    "D empty": (message(b"D"), "no data left in message"),
+    "C empty": (message(b"C"), "no data left in message"),
 }
 
 
@@ -188,14 +197,22 @@ def test_a_script_runs_to_its_end_first() -> None:
     assert_ended(talk, "invalid frontend message type 255", "CTCZ")
 
 
-def test_behind_a_copy_that_begins_the_end_comes_at_once() -> None:
+COPY_FAILS = (
+    error("08P01", "unexpected message type 0xFF during COPY from stdin"),
+    error("08P01", "terminating connection because protocol synchronization was lost", "FATAL"),
+)
+
+
+def test_behind_a_copy_that_begins_the_server_fails_it_and_ends() -> None:
     talk = Talk().warm()
     talk.client(query("COPY plain FROM STDIN"), UNKNOWN)
     assert at_server(talk) == query("COPY plain FROM STDIN")
     talk.server(message(b"G", b"\0\0\x01\0\0"))
-    assert [raw[:1] for raw in talk.at_client()] == [b"G", b"E"]
+    assert at_server(talk) == b"\xff"
+    talk.server(*COPY_FAILS)
+    talk.session.server_lost()
+    assert talk.at_client()[1:] == [*COPY_FAILS]
     assert talk.session.closing
-    assert at_server(talk) == messages.TERMINATE
 
 
 def test_behind_a_copy_that_fails_the_error_is_told_first() -> None:
@@ -207,11 +224,23 @@ def test_behind_a_copy_that_fails_the_error_is_told_first() -> None:
     assert talk.session.closing
 
 
-def test_amid_the_rows_of_a_copy_the_end_comes_at_once(talk: Talk) -> None:
+def test_amid_the_rows_of_a_copy_the_server_fails_it_and_ends(talk: Talk) -> None:
     talk.client(query("COPY plain FROM STDIN"))
     talk.server(message(b"G", b"\0\0\x01\0\0"))
     at_server(talk)
     talk.client(message(b"d", b"1\n"), UNKNOWN)
+    assert at_server(talk) == message(b"d", b"1\n") + b"\xff"
+    talk.server(*COPY_FAILS)
+    talk.session.server_lost()
+    assert talk.at_client()[1:] == [*COPY_FAILS]
+    assert talk.session.closing
+
+
+def test_a_wrong_length_amid_the_rows_of_a_copy_ends_the_session_at_once(talk: Talk) -> None:
+    talk.client(query("COPY plain FROM STDIN"))
+    talk.server(message(b"G", b"\0\0\x01\0\0"))
+    at_server(talk)
+    talk.client(message(b"d", b"1\n"), b"S\0\0\0\x03")
     assert kinds(talk.at_client()) == "GE"
     assert talk.session.closing
 
@@ -233,3 +262,14 @@ def test_however_the_client_cuts_it(talk: Talk, size: int) -> None:
         if talk.session.wants_client:
             talk.client(stream[at : at + size])
     assert at_server(talk) == stream[: -len(UNKNOWN)] + b"\xff"
+
+
+def test_a_sync_with_a_body_is_answered_by_the_server(talk: Talk) -> None:
+    """An error and ReadyForQuery: nothing is skipped."""
+    long = message(b"S", b"x")
+    talk.client(long, query("SELECT 1"))
+    assert at_server(talk) == long + query("SELECT 1")
+    answers = error("08P01", "invalid message format"), ready(), complete(), ready()
+    talk.server(*answers)
+    assert talk.at_client() == [*answers]
+    assert talk.session.idle

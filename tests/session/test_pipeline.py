@@ -3,12 +3,15 @@
 import pytest
 
 from proxy.errors import Refused
+from proxy.session.refusals import missing_statement
 from proxy.sql.plan import Cursor, Effect, Plan
 from proxy.wire import messages
 from proxy.wire.messages import message
 from tests.session.playbook import (
     BOUND,
     CLOSED,
+    LITERAL,
+    LITERAL_PLAN,
     PARSED,
     POISONED,
     SELECT,
@@ -17,6 +20,7 @@ from tests.session.playbook import (
     Talk,
     bind,
     close,
+    columns,
     complete,
     describe,
     error,
@@ -421,3 +425,86 @@ def test_the_first_bad_value_among_binds_of_one_form_is_the_one_told() -> None:
     assert kinds(talk.at_server()) == "PS", "a byte too many"
     talk.server(POISONED, ready())
     assert error_fields(talk.at_client()[0])["M"] == "invalid message format"
+
+
+@pytest.mark.parametrize("executed", [False, True])
+def test_a_query_ends_the_transaction_that_a_reading_in_its_batch_has_begun(executed: bool) -> None:
+    """PostgreSQL keeps the implicit transaction of a pipeline in which something was executed, beyond a Query. Where
+    only the proxy has executed anything, the Query goes as a batch, whose Sync ends it."""
+    talk = Talk()
+    first = parse("") + bind() + execute() + (parse("SET a = 1", "s") + bind(statement="s") + execute()) * executed
+    talk.client(first + query("SELECT id FROM plain"))
+    told = (PARSED, BOUND, message(b"I"), *((PARSED, BOUND, complete("SET")) if executed else ()))
+    talk.serve_reads(before=told)
+    if not executed:
+        assert kinds(talk.at_server()) == "PBDES"
+        talk.server(PARSED, BOUND, columns(("id", 5, 1, 23)), complete("SELECT 0"), ready())
+        assert kinds(talk.at_client()[-3:]) == "TCZ"
+    else:
+        assert talk.at_server() == [query("SELECT id FROM plain")]
+
+
+@pytest.mark.parametrize("sent", [query("EXECUTE missing"), parse("EXECUTE missing")])
+def test_in_a_failed_transaction_a_name_in_sql_is_not_looked_up(sent: bytes) -> None:
+    talk = Talk(Book({"EXECUTE missing": missing_statement(b"missing")})).warm()
+    talk.client(query("BEGIN"))
+    talk.at_server()
+    talk.server(complete("BEGIN"), ready("E"))
+    talk.at_client()
+    talk.client(sent + SYNC * (sent[:1] == b"P"))
+    talk.at_server()
+    talk.server(error("25P02"), ready("E"))
+    assert error_fields(talk.at_client()[0])["C"] == "25P02"
+
+
+def test_the_formats_of_a_bind_are_counted_by_its_values_first() -> None:
+    talk = Talk().warm()
+    talk.prepare()
+    talk.client(bind(b"a", b"b", statement="s", formats=(0, 0, 0)), SYNC)
+    talk.at_server()
+    talk.server(POISONED, ready())
+    told = error_fields(talk.at_client()[0])
+    assert told["M"] == "bind message has 3 parameter formats but 2 parameters"
+
+
+def test_a_refused_parse_of_the_unnamed_statement_destroys_the_one_before_it() -> None:
+    """As in PostgreSQL. The one before it would else run in its place."""
+    refused = Refused("refused")
+    talk = Talk(Book({"SELECT refused": refused})).warm()
+    talk.client(parse("SELECT 1"), SYNC)
+    talk.at_server()
+    talk.server(PARSED, ready())
+    talk.at_client()
+    talk.client(parse("SELECT refused"), SYNC)
+    poison, _ = talk.at_server()
+    assert messages.parse_parse(poison).statement == b""
+    talk.server(POISONED, ready())
+    assert error_fields(talk.at_client()[0])["M"] == "refused"
+    talk.client(bind(), execute(), SYNC)
+    assert kinds(talk.at_server()) == "PS"
+    talk.server(POISONED, ready())
+    assert error_fields(talk.at_client()[0])["C"] == "26000"
+
+
+def test_a_text_that_is_not_in_its_encoding_is_told_in_a_failed_transaction_too() -> None:
+    talk = Talk().warm()
+    talk.client(query("BEGIN"))
+    talk.at_server()
+    talk.server(complete("BEGIN"), ready("E"))
+    talk.at_client()
+    talk.client(message(b"Q", b"SELECT '\xff'\0"))
+    talk.at_server()
+    talk.server(error("25P02"), ready("E"))
+    assert error_fields(talk.at_client()[0])["C"] == "22021"
+
+
+@pytest.mark.parametrize("between", [b"", query("SELECT 1"), SYNC])
+def test_a_script_waits_where_the_server_may_be_skipping(between: bytes) -> None:
+    """Its Sync would end that. A Query in between is skipped as well; a Sync is not."""
+    text = f"SET a = 1; {LITERAL}"
+    pieces = [("SET a = 1", Plan(effects=Effect.SETTINGS, tag="SET")), (LITERAL, LITERAL_PLAN)]
+    talk = Talk(Book({text: pieces, "SET a = 1": pieces[0][1]})).warm()
+    talk.client(describe("P", "missing") + between + query(text))
+    sent = kinds(talk.at_server())
+    assert sent.startswith({b"": "DH", SYNC: "DSPBDE"}.get(between, "DQ"))
+    assert ("P" in sent) is (between == SYNC)

@@ -229,4 +229,4 @@ def test_the_beginning_of_a_large_message_is_awaited() -> None:
 
 
 def test_the_lengths_of_some_types_are_known_by_their_byte() -> None:
-    assert lengths_of(CLIENT_LENGTHS, "SE") == {0x53: (4, 4), 0x45: (9, 10_000)}
+    assert lengths_of(CLIENT_LENGTHS, "SP") == {0x53: (4, 10_000), 0x50: (4, 0x3FFFFFFE)}

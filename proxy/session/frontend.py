@@ -468,6 +468,8 @@ class Frontend:
             return False
         if not whole:
             raise plan_changed()
+        if portal.plan.results is not None and self._c.planner.is_changed and not self._reader.ready():
+            return False  # its rows are written by the settings of now
         self.send_execute(raw, portal)
         return True
 

@@ -39,6 +39,11 @@ FOUND: Sequence[Sequence[Word]] = (
         *(word("parse", "SELECT born FROM customers WHERE id = $1"), word("bind", b"4"), word("execute")),
     ],
     [
+        *(word("parse", "SELECT born FROM customers WHERE id < 9", "s"), word("bind", statement="s", portal="p")),
+        *(word("execute", "p", 1), word("parse", "SET DateStyle = 'German'"), word("bind"), word("execute")),
+        *(word("execute", "p", 1), word("execute", "p")),
+    ],
+    [
         word("query", "BEGIN; SET LOCAL DateStyle = 'German'; SELECT born FROM customers WHERE id = 4; ROLLBACK"),
         word("query", "SELECT born FROM customers WHERE id = 4"),
     ],

@@ -240,3 +240,12 @@ def test_what_stands_behind_the_end_of_a_transaction_is_analysed_with_the_settin
     before = talk.serve_reads(before=(PARSED, BOUND, NO_DATA, complete("ROLLBACK")))
     assert kinds(before) == "PBDE"
     assert kinds(talk.at_server()) == "PBDES"
+
+
+def test_rows_of_a_portal_are_written_by_the_settings_that_hold_when_it_is_executed() -> None:
+    change = "SET DateStyle = 'German'"
+    talk = Talk(Book({change: Plan(effects=Effect.SETTINGS, tag="SET")})).warm()
+    talk.prepare()
+    talk.client(bind(b"a", statement="s", portal="p"), parse(change), bind(), execute(), execute("p"), SYNC)
+    assert kinds(talk.serve_reads(before=(BOUND, PARSED, BOUND, complete("SET")))) == "BPBE"
+    assert kinds(talk.at_server()) == "ES"

@@ -44,9 +44,9 @@ class LoopThread:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout)
 
     def close(self) -> None:
+        self.run(self._take_leave())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(10)
-        self.loop.run_until_complete(self._take_leave())
         self.loop.close()
 
     async def _take_leave(self) -> None:

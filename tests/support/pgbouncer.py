@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,8 @@ if PROGRAM is not None:
     VERSION = tuple(int(part) for part in _said.split()[1].split("."))
 FOLLOWS_STATEMENTS = VERSION >= (1, 21)
 """It carries named statements of the protocol from one server process to another (`max_prepared_statements`)."""
+_AT_ONCE = signal.SIGQUIT if VERSION >= (1, 23) else signal.SIGTERM
+"""Shuts it down without waiting for clients."""
 PoolMode = Literal["session", "transaction"]
 
 
@@ -71,7 +74,7 @@ def pgbouncer(
         _wait_until_it_listens(process, own_port, directory / "log")
         yield own_port
     finally:
-        process.terminate()
+        process.send_signal(_AT_ONCE)
         process.wait(20)
         shutil.rmtree(directory)
 

@@ -32,6 +32,8 @@ class Pooled:
     stack: Stack
     port: int
     mode: PoolMode
+    pooler: int
+    """PgBouncer's own port; behind the proxy another one than `port`."""
 
     @property
     def dsn(self) -> str:
@@ -41,6 +43,15 @@ class Pooled:
 
     def connect(self, **options: object) -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(self.dsn, **{"autocommit": True, "prepare_threshold": None, **options})  # type: ignore[arg-type]
+
+    def admin(self) -> psycopg.Connection[tuple[object, ...]]:
+        """PgBouncer's console, to which `admin_users` are let; it takes simple queries only."""
+        login = LOGINS["scram-sha-256"]
+        return psycopg.connect(
+            f"postgresql://{login.user}:{login.password}@127.0.0.1:{self.pooler}/pgbouncer?sslmode=disable",
+            autocommit=True,
+            cursor_factory=psycopg.ClientCursor,
+        )
 
 
 @contextlib.contextmanager
@@ -58,11 +69,11 @@ def pooled_by(
         if place == "behind":
             port = layers.enter_context(pgbouncer(*upstream, mode, pool_size=pool_size, more=more))
             stack = layers.enter_context(running(database, POLICY, upstream=("127.0.0.1", port)))
-            pooled = Pooled(stack, stack.port, mode)
+            pooled = Pooled(stack, stack.port, mode, port)
         else:
             stack = layers.enter_context(running(database, POLICY, upstream=upstream))
             port = layers.enter_context(pgbouncer("127.0.0.1", stack.port, mode, pool_size=pool_size, more=more))
-            pooled = Pooled(stack, port, mode)
+            pooled = Pooled(stack, port, mode, port)
         for secret in (ANN, BOB):
             stack.canary(secret)
         with pooled.connect() as connection:

@@ -12,7 +12,7 @@ from proxy.ops.life.fill import Progress
 from proxy.ops.life.recipe import Operation
 from tests.life.ledger_writers import Ledger, ProxiedWriter, differing
 from tests.life.test_life_proxied import Live
-from tests.support.pgbouncer import PROGRAM, pgbouncer
+from tests.support.pgbouncer import FOLLOWS_STATEMENTS, PROGRAM, pgbouncer
 from tests.support.servers import LOGINS, Server, fresh_database
 from tests.support.stack import running
 
@@ -21,6 +21,7 @@ pytestmark = pytest.mark.clients
 COLUMN = "public.t.v"
 SETTLED = "public.t: {v: {type: text, search: equality}}"
 ROWS = 2_000
+ADMIN = {"admin_users": LOGINS["scram-sha-256"].user}
 CURSORS = (psycopg.Cursor, psycopg.ClientCursor, psycopg.Cursor)
 
 
@@ -30,7 +31,7 @@ def pooled(pg18: Server) -> Iterator[Live]:
         pytest.skip("pgbouncer is not installed here")
     with (
         fresh_database(pg18) as database,
-        pgbouncer("127.0.0.1", database.port, "transaction") as port,
+        pgbouncer("127.0.0.1", database.port, "transaction", more=ADMIN) as port,
         running(database, SETTLED.replace("}}", ", pending: true}}"), upstream=("127.0.0.1", port)) as stack,
     ):
         with stack.direct() as direct:
@@ -103,3 +104,28 @@ def test_every_answer_is_right_while_a_column_is_sealed_and_resealed(pooled: Liv
     with pooled.stack.direct() as direct:
         forms = direct.execute("SELECT count(DISTINCT substr(v, 1, 6)) FROM t WHERE v IS NOT NULL").fetchone()
     assert forms == (1,)
+
+
+@pytest.mark.skipif(not FOLLOWS_STATEMENTS, reason="PgBouncer before 1.21 does not follow prepared statements")
+def test_prepared_statements_on_a_column_that_is_sealed_go_on_behind_reconnect(pooled: Live) -> None:
+    """Their columns have another type at the server, and PgBouncer keeps what it has prepared."""
+    select, insert = "SELECT v FROM t WHERE id = %s", "INSERT INTO t (id, v) VALUES (%s, %s)"
+    with psycopg.connect(dsn(pooled), autocommit=True, prepare_threshold=0) as application:
+        for row in (1, 2, 3):
+            assert application.execute(select, [row]).fetchall() == [(f"row {row}",)]
+            application.execute(insert, [-row, f"row {-row}"])
+        pooled.do(Operation.SEAL, COLUMN)
+        secret = pooled.stack.canary("secret of the sealed column")
+        with pytest.raises(psycopg.errors.FeatureNotSupported, match="cached plan must not change result type"):
+            for _ in range(2):
+                application.execute(select, [1])
+        login = LOGINS["scram-sha-256"]
+        console = f"postgresql://{login.user}:{login.password}@127.0.0.1:{pooled.stack.tap.upstream[1]}/pgbouncer"
+        with psycopg.connect(console, autocommit=True, cursor_factory=psycopg.ClientCursor) as admin:
+            admin.execute("RECONNECT")
+        for row in (1, 2, 3, -1, -2, -3):
+            with psycopg.connect(dsn(pooled), autocommit=True, prepare_threshold=0) as other:
+                assert other.execute(select, [row]).fetchall() == [(f"row {row}",)]
+        with psycopg.connect(dsn(pooled), autocommit=True, prepare_threshold=0) as other:
+            other.execute(insert, [-4, secret])
+            assert other.execute(select, [-4]).fetchall() == [(secret,)]

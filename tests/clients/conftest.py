@@ -128,6 +128,11 @@ class Harness:
             )
         return done
 
+    @property
+    def around(self) -> dict[str, str]:
+        """What lets a program reach the server itself, as the same role."""
+        return {"PGPORT": str(self.stack.database.server.port), "PGSSLMODE": "disable"}
+
     def assert_sealed(self, *, people: int) -> None:
         """The tables hold what the program wrote, and ciphertext in every sealed column."""
         with self.stack.direct() as direct:

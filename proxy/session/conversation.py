@@ -16,7 +16,7 @@ from proxy.session.guarding import Guard, Held, SealersNow
 from proxy.session.injection import Injection
 from proxy.session.names import Change, Names
 from proxy.session.planner import Basis, Planner
-from proxy.session.refusals import POISON, outranks_transaction
+from proxy.session.refusals import POISON, POISON_NAME, outranks_transaction
 from proxy.session.values import Convert, Sealers
 from proxy.sql.plan import Plan
 from proxy.wire import messages
@@ -200,6 +200,8 @@ class Conversation:
         self.muted = False
         """The client was told of an error that the server does not know of: what the server answers up to ReadyForQuery
         is dropped."""
+        self._poisoned = False
+        """`POISON_NAME` has been sent."""
         self.copy = Copy.NONE
         self.fatal_relayed = False
         self.leaving = False
@@ -261,8 +263,15 @@ class Conversation:
     def poison(self, refusal: Refused | None, kind: str = "Q", *, unnamed: bool = False) -> None:
         """Make the server fail here, as the message of type `kind` would have in whose place this goes; `unnamed`: a
         Parse of the unnamed statement, which destroys the one before it. None: unseen by the client.
-        What follows up to Sync would be skipped by the server, so it need not be sent."""
-        raw = messages.build_parse(messages.Parse(b"" if unnamed else b"sealwire.refused", POISON.encode(), ()))
+        What follows up to Sync would be skipped by the server, so it need not be sent.
+
+        PgBouncer from 1.21 takes the name for given although the Parse has failed, and ends a connection that gives a
+        name twice: so it is closed before it is used again."""
+        name = b"" if unnamed else POISON_NAME
+        if name and self._poisoned:
+            self.send(Kind.CLOSE, messages.build_close(messages.Target(b"S", name)), Expectation(swallow=True))
+        self._poisoned = self._poisoned or name != b""
+        raw = messages.build_parse(messages.Parse(name, POISON.encode(), ()))
         outranks = refusal is not None and outranks_transaction(kind, refusal)
         expectation = Expectation(refusal=refusal, outranks_transaction=outranks, swallow=refusal is None)
         if unnamed:

@@ -17,12 +17,16 @@ proxy. So before a statement that names its table is sent, in the same transacti
   those of before, without values in the new column. 40001.
 
 It costs a round trip per transaction and table, no privilege (Parse checks none), and nothing where nothing is
-unsettled. It holds no session state on the server, so a PgBouncer in transaction mode may stand in between.
+unsettled. It holds no session state on the server, so a PgBouncer in transaction mode may stand in between. PgBouncer
+from 1.21 on keeps what was prepared, and answers a Parse of the same text itself: the Parse would lock nothing, and
+once the table has other columns, Describe would fail for good ("cached plan must not change result type"). So no two
+texts are the same.
 Sources: manual, "Explicit Locking"; parse analysis locks what it names (src/backend/parser/parse_relation.c).
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -136,7 +140,8 @@ class Guard:
 
     @staticmethod
     def _lock(relation: Relation) -> bytes:
-        return f"SELECT * FROM ONLY {quote_ident(relation.schema)}.{quote_ident(relation.name)}".encode()  # noqa: S608
+        table = f"{quote_ident(relation.schema)}.{quote_ident(relation.name)}"
+        return f"SELECT * FROM ONLY {table} /* {secrets.token_hex(8)} */".encode()  # noqa: S608
 
     def _query(self) -> bytes:
         ledger = self._catalog.by_name.get((SEALED_SCHEMA, LEDGER))

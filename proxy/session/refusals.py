@@ -17,6 +17,7 @@ from proxy.wire import messages
 from proxy.wire.codecs.encodings import from_utf8
 
 POISON: Final = 'SELECT "sealwire: refused"'
+POISON_NAME: Final = b"sealwire.refused"
 POISON_SQLSTATE: Final = b"42703"  # undefined_column
 SYNTAX_ERROR: Final = "42601"
 

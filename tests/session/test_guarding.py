@@ -87,13 +87,22 @@ def test_a_query_is_sent_as_a_script_behind_the_question() -> None:
     talk.client(query(TEXT))
     sent = talk.at_server()
     assert kinds(sent) == ASKED + "H"
-    assert messages.parse_parse(sent[1]).query == b'SELECT * FROM ONLY "public"."customers"'
+    assert messages.parse_parse(sent[1]).query.startswith(b'SELECT * FROM ONLY "public"."customers" /*')
     catalog = messages.parse_parse(sent[5]).query
     assert f"c.oid IN ({TABLE})".encode() in catalog
     assert b"sealwire.jobs" not in catalog  # this database has none
     described = messages.build_parameter_description([]), columns(("id", TABLE, 1, 23), ("email", TABLE, 2, 17))
     talk.server(CLOSED, PARSED, *described)
     assert talk.at_client() == []
+
+
+def test_no_two_questions_have_the_same_text() -> None:
+    """A PgBouncer would answer the Parse of the second itself, and the table would not be locked."""
+    asked = set()
+    for talk in (guarded(), guarded()):
+        talk.client(query(TEXT))
+        asked.add(messages.parse_parse(talk.at_server()[1]).query)
+    assert len(asked) == 2
 
 
 def test_what_the_server_says_agrees_and_the_statement_goes() -> None:

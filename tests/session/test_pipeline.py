@@ -418,12 +418,12 @@ def test_the_first_bad_value_among_binds_of_one_form_is_the_one_told() -> None:
     assert error_fields(received[4])["C"] == "22021"
     for values in ((), (b"x", b"y")):
         talk.client(bind(*values, statement="s"), SYNC)
-        assert kinds(talk.at_server()) == "PS"
-        talk.server(POISONED, ready())
+        assert kinds(talk.at_server()) == "CPS"
+        talk.server(CLOSED, POISONED, ready())
         assert error_fields(talk.at_client()[0])["C"] == "08P01"
     talk.client(one[:4] + bytes((one[4] + 1,)) + one[5:] + b"\0", SYNC)
-    assert kinds(talk.at_server()) == "PS", "a byte too many"
-    talk.server(POISONED, ready())
+    assert kinds(talk.at_server()) == "CPS", "a byte too many"
+    talk.server(CLOSED, POISONED, ready())
     assert error_fields(talk.at_client()[0])["M"] == "invalid message format"
 
 

@@ -12,6 +12,7 @@ from proxy.wire import messages
 from proxy.wire.messages import message
 from tests.session.playbook import (
     BOUND,
+    CLOSED,
     POISONED,
     POLICY,
     SYNC,
@@ -22,6 +23,7 @@ from tests.session.playbook import (
     error,
     error_fields,
     execute,
+    kinds,
     parse,
     query,
     ready,
@@ -37,6 +39,19 @@ def told(talk: Talk, text: str = TEXT) -> bytes:
     talk.at_server()
     talk.server(POISONED, ready())
     return talk.at_client()[-2]
+
+
+def test_the_name_of_what_stands_in_for_a_refused_statement_is_closed_before_it_is_given_again() -> None:
+    """PgBouncer from 1.21 ends a connection that gives a name twice, whatever became of the first Parse."""
+    talk = Talk(Book({TEXT: NAMED})).warm()
+    for stands_in in ("PS", "CPS", "CPS"):
+        talk.client(parse(TEXT, "mine"), SYNC)
+        sent = talk.at_server()
+        assert kinds(sent) == stands_in
+        name = messages.parse_parse(sent[-2]).statement
+        assert all(messages.parse_target(close) == messages.Target(b"S", name) for close in sent[:-2])
+        talk.server(*[CLOSED] * len(sent[:-2]), POISONED, ready())
+        assert kinds(talk.at_client()) == "EZ"
 
 
 # -- in the client's encoding ------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from proxy.wire.messages import message
 from tests.session.playbook import (
     BORN,
     BOUND,
+    CLOSED,
     EMAIL,
     LITERAL,
     NO_DATA,
@@ -271,8 +272,8 @@ def test_a_query_by_the_short_way_takes_the_unnamed_statement_and_portal_away() 
     talk.server(POISONED, ready("E"))
     assert error_fields(talk.at_client()[0])["C"] == "26000"
     talk.client(execute(), SYNC)
-    assert kinds(talk.at_server()) == "PS"
-    talk.server(POISONED, ready("E"))
+    assert kinds(talk.at_server()) == "CPS"
+    talk.server(CLOSED, POISONED, ready("E"))
     assert error_fields(talk.at_client()[0])["C"] == "34000"
 
 

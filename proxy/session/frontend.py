@@ -382,6 +382,8 @@ class Frontend:
     def _parse(self, raw: bytes) -> bool:
         c = self._c
         parse = messages.parse_parse(raw)
+        if c.status == b"E":
+            c.planner.decode(parse.statement)  # that it is none is told in a failed transaction too
         text = c.planner.decode(parse.query)
         analysed = self.analyse(text, parse.types)
         if analysed is None:

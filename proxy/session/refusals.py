@@ -125,7 +125,8 @@ def too_large(what: str) -> Refused:
     return Refused(
         f"{what} is more than Sealwire seals or opens",
         sqlstate="54000",
-        hint="The limit is limits.sealed_value in sealwire.yaml; what holds no sealed value is not limited.",
+        hint="The limit is limits.sealed_value in sealwire.yaml. "
+        "Parameters, rows and COPY without sealed values have none.",
     )
 
 

@@ -207,9 +207,14 @@ class CopyReader:
             return []
         self._buffer += data
         rows = self._binary_rows(most) if self._options.format == "binary" else self._lines(final=False, most=most)
-        if (most is None or not rows) and len(self._buffer) > self._max_row:
-            raise InvalidValue(f"COPY row is longer than {self._max_row} bytes", sqlstate="54000")
+        if most is None or not rows:
+            self._check(len(self._buffer))
         return rows
+
+    def _check(self, size: int) -> None:
+        """A row of `size` bytes or more: whether it is complete does not matter, lest the way the data is cut would."""
+        if size > self._max_row:
+            raise InvalidValue(f"COPY row is longer than {self._max_row} bytes", sqlstate="54000")
 
     def finish(self) -> list[RawRow]:
         """CopyDone: the last row may lack its newline. Raises InvalidValue 22P04 for data that stops inside a row."""
@@ -239,6 +244,7 @@ class CopyReader:
             end = find(start, final)
             if end is None:
                 break
+            self._check(end - start)
             row = self._row(bytes(self._buffer[start:end]))
             start = end + len(self._eol or b"")
             self._scanned = start
@@ -394,7 +400,7 @@ class CopyReader:
         if len(buffer) < position + 2:
             return None
         (count,) = struct.unpack_from(">h", buffer, position)
-        position += 2
+        start, position = position, position + 2
         if count == _TRAILER:
             return None, position
         if count != self._options.columns:
@@ -410,8 +416,7 @@ class CopyReader:
                 continue
             if size < 0:
                 raise _bad_format("invalid field size")
-            if size > self._max_row:
-                raise InvalidValue(f"COPY row is longer than {self._max_row} bytes", sqlstate="54000")
+            self._check(position + size - start)
             if len(buffer) < position + size:
                 return None
             row.append(bytes(buffer[position : position + size]))

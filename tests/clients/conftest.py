@@ -43,6 +43,13 @@ public.people:
 public.orders:
   email:   {type: varchar(120), search: equality, join: emails}
   total:   {type: "numeric(12,2)", search: order}
+public.django_admin_log:
+  object_repr:    {type: varchar(200)}
+  change_message: {type: text}
+public.pgbench_accounts:
+  filler: {type: char(84)}
+public.pgbench_history:
+  filler: {type: char(22)}
 """
 
 SECRETS = [
@@ -121,6 +128,11 @@ class Harness:
             )
         return done
 
+    @property
+    def around(self) -> dict[str, str]:
+        """What lets a program reach the server itself, as the same role."""
+        return {"PGPORT": str(self.stack.database.server.port), "PGSSLMODE": "disable"}
+
     def assert_sealed(self, *, people: int) -> None:
         """The tables hold what the program wrote, and ciphertext in every sealed column."""
         with self.stack.direct() as direct:
@@ -145,9 +157,12 @@ def needs(*programs: str) -> None:
         pytest.skip(f"{', '.join(missing)} is not installed here")
 
 
-def fetched(command: list[str | Path], cwd: Path, *, timeout: float = 600) -> None:
+def fetched(command: list[str | Path], cwd: Path, *, timeout: float = 300) -> None:
     """Fetches or builds what a program needs, once; skips where that does not work, with the tool's last words."""
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False)
+    try:
+        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False)
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"{command[0]} did not prepare {cwd.name} in {timeout:.0f} s")
     if done.returncode != 0:
         pytest.skip(f"{command[0]} cannot prepare {cwd.name}: {(done.stdout + done.stderr)[-600:]}")
 

@@ -49,4 +49,4 @@ def test_odbc(harness: Harness, server_side_prepare: str) -> None:
         "UseServerSidePrepare": server_side_prepare,
     }
     harness.run(program, "".join(f"{key}={value};" for key, value in settings.items()))
-    harness.assert_sealed(people=22)
+    harness.assert_sealed(people=32)

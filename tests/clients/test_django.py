@@ -35,6 +35,16 @@ def test_django(harness: Harness, driver: str, tmp_path: Path) -> None:
 
     assert "Create model Person" in manage("makemigrations", "shop")
     assert "Applying shop.0001_initial... OK" in manage("migrate")
+    with harness.stack.direct() as direct:
+        # The one for LIKE that Django makes on strings that are unique: bytewise, as all of them on sealed columns.
+        (index,) = direct.execute(
+            "SELECT indexdef FROM pg_indexes WHERE indexname LIKE 'people_email%_like'"
+        ).fetchone()
+        (log,) = direct.execute(
+            "SELECT format_type(atttypid, NULL) FROM pg_attribute WHERE attname = 'object_repr'"
+        ).fetchone()
+    assert index.endswith("ON public.people USING btree (email)"), index
+    assert log == "sealwire.sealed"
     models = project / "shop" / "models.py"
     text = models.read_text()
     models.write_text(

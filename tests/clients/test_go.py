@@ -16,7 +16,7 @@ PROGRAMS = HERE / ".cache" / "go"
 @pytest.fixture(scope="module")
 def programs() -> Path:
     needs("go")
-    fetched(["go", "build", "-o", f"{PROGRAMS}/", "./pgx", "./pq"], HERE / "go")
+    fetched(["go", "build", "-o", f"{PROGRAMS}/", "./pgx", "./pq", "./habits"], HERE / "go")
     return PROGRAMS
 
 
@@ -28,3 +28,9 @@ def test_pgx(programs: Path, harness: Harness) -> None:
 def test_lib_pq(programs: Path, harness: Harness) -> None:
     harness.run(programs / "pq")
     harness.assert_sealed(people=52)
+
+
+def test_pgx_shows_a_changed_table_as_it_does_without_a_proxy(programs: Path, harness: Harness) -> None:
+    shown = harness.run(programs / "habits").stdout
+    assert "cache describe 2 08P01 3\n" in shown
+    assert shown == harness.run(programs / "habits", environment=harness.around).stdout

@@ -1,4 +1,4 @@
-"""pgbench in all query modes: its own tables with two of their columns sealed, and a script over sealed columns."""
+"""pgbench in all query modes: its own tables, whose fillers are sealed, and a script over sealed columns."""
 
 from __future__ import annotations
 
@@ -68,9 +68,13 @@ def test_pgbench_its_own_benchmark(harness: Harness, pgbench: Path, mode: str) -
     assert processed(done.stdout) == 100, done.stdout + done.stderr
     with harness.stack.direct() as direct:
         assert direct.execute("SELECT count(*) FROM pgbench_history").fetchone() == (100,)
+        fillers = direct.execute("SELECT filler FROM pgbench_accounts").fetchall()
+    assert len(fillers) == 100_000
+    assert {(filler[0], filler[1]) for (filler,) in fillers} == {(0xE1, 1)}
 
 
-def test_pgbench_pipelines(harness: Harness, pgbench: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", ["extended", "prepared"])
+def test_pgbench_pipelines(harness: Harness, pgbench: Path, mode: str, tmp_path: Path) -> None:
     with harness.stack.connect() as connection:
         connection.execute(SCHEMA)
         connection.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {harness.environment['PGUSER']}")
@@ -80,7 +84,7 @@ def test_pgbench_pipelines(harness: Harness, pgbench: Path, tmp_path: Path) -> N
         + "SELECT id FROM people WHERE email = 'bench.canary@mail.example';\n" * 20
         + "\\endpipeline\n"
     )
-    done = harness.run(pgbench, "-n", "-M", "extended", "-c", "2", "-t", "20", "-f", script, environment=WITHOUT_TLS)
+    done = harness.run(pgbench, "-n", "-M", mode, "-c", "2", "-t", "20", "-f", script, environment=WITHOUT_TLS)
     assert processed(done.stdout) == 40, done.stdout + done.stderr
 
 

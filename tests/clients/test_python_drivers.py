@@ -1,5 +1,4 @@
-"""Python's drivers and frameworks that block or bring a process model of their own; asyncpg and psycopg 3 are in
-tests/integration."""
+"""Python's drivers and frameworks; tests/integration goes further into asyncpg and psycopg 3."""
 
 from __future__ import annotations
 
@@ -16,6 +15,18 @@ pytestmark = pytest.mark.clients
 def installed(module: str) -> None:
     if importlib.util.find_spec(module) is None:
         pytest.skip(f"{module} is not installed here: make clients does that")
+
+
+def test_asyncpg(harness: Harness) -> None:
+    installed("asyncpg")
+    harness.run(sys.executable, HERE / "python" / "asyncpg_client.py")
+    harness.assert_sealed(people=52)
+
+
+def test_psycopg(harness: Harness) -> None:
+    installed("psycopg")
+    harness.run(sys.executable, HERE / "python" / "psycopg_client.py")
+    harness.assert_sealed(people=52)
 
 
 def test_psycopg2(harness: Harness) -> None:

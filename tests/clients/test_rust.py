@@ -29,7 +29,7 @@ def _find_toolchain() -> None:
 def program() -> Path:
     needs("cargo")
     _find_toolchain()
-    fetched(["cargo", "build", "--quiet", "--locked", "--target-dir", TARGET], HERE / "rust", timeout=1200)
+    fetched(["cargo", "build", "--quiet", "--locked", "--target-dir", TARGET], HERE / "rust")
     return TARGET / "debug" / "tokio_postgres"
 
 

@@ -167,6 +167,27 @@ def test_a_row_beyond_the_bound_is_refused_before_it_is_complete(name: str, data
     assert caught.value.sqlstate == "54000"
 
 
+@pytest.mark.parametrize(
+    ("name", "before", "row"),
+    [
+        ("text", b"", b"a\tb\t%b\n"),
+        ("csv", b"", b'a,b,"%b"\n'),
+        ("binary", SIGNATURE + bytes(8), struct.pack(">hiii", 3, -1, -1, 140) + b"%b"),
+    ],
+)
+def test_a_row_is_within_the_bound_or_not_however_the_data_is_cut(name: str, before: bytes, row: bytes) -> None:
+    """The value has 140 bytes, so that the row, without the end of its line, has some more than that."""
+    whole = row % (b"v" * 140)
+    bound = len(whole) - whole.endswith(b"\n")
+    for chunks in ([before + whole * 2], [before, *byte_by_byte(whole)]):
+        reader = CopyReader(FORMATS[name], max_row=bound)
+        assert [row[-1] for chunk in chunks for row in reader.feed(chunk)][-1].strip(b'"') == b"v" * 140
+        reader = CopyReader(FORMATS[name], max_row=bound - 1)
+        with pytest.raises(InvalidValue) as caught:
+            [reader.feed(chunk) for chunk in chunks]
+        assert caught.value.sqlstate == "54000"
+
+
 def test_the_header_row_passes_through() -> None:
     options = CopyOptions("csv", 2, **CSV, header=True)
     reader, fields, writer = CopyReader(options), CopyFields(options), CopyWriter(options)

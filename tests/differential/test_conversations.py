@@ -62,6 +62,7 @@ FOUND: Sequence[Sequence[Word]] = (
     [word("parse", "SELECT 5"), SYNC, word("parse", "SELECT x FROM customers"), SYNC, word("bind"), word("execute")],
     [word("describe", "P", "x"), word("query", "SELECT 1"), word("query", "RESET ALL; SELECT * FROM customers")],
     [word("query", "BEGIN"), word("query", "SELECT 1/0"), word("query", "EXECUTE missing")],
+    [word("query", "BEGIN"), word("query", "SELECT 1/0"), word("message", b"P", b"\xff\xfe\0SELECT 1\0\0\0")],
     [word("query", "COPY customers (id, email) FROM STDIN"), word("copy_data", b"9\t"), word("query", "SELECT 1")],
     [word("query", "COPY things (id, name) FROM STDIN"), word("copy_data", b"9\t"), TERMINATE],
     [word("query", "COPY things (id, name) FROM STDIN"), word("copy_data", b"9\t"), word("message", b"y", b"why")],

@@ -35,7 +35,7 @@ def rig(database: Database) -> Iterator[Rig]:
             connection.execute("SELECT * FROM wide").fetchall()
             connection.execute("TRUNCATE wide")
         with database.connect() as direct:
-            direct.execute("ALTER TABLE wide ALTER body SET STORAGE EXTERNAL")
+            direct.execute("ALTER TABLE wide ALTER body SET STORAGE EXTERNAL, ALTER filler SET STORAGE EXTERNAL")
         yield rig
         with rig.connect() as connection:
             connection.execute("DROP TABLE wide")
@@ -70,6 +70,10 @@ def text_row(number: int, email: bytes) -> bytes:
     return b"%d\t%b\t%b\t\\N\n" % (number, email, FILLER)
 
 
+def csv_row(number: int, email: bytes) -> bytes:
+    return b"%d,%b,%b,\n" % (number, email, FILLER)
+
+
 def binary_row(number: int, email: bytes) -> bytes:
     head = struct.pack("!hiii", 4, 4, number, len(email))
     return head + email + struct.pack("!i", len(FILLER)) + FILLER + b"\xff\xff\xff\xff"
@@ -77,6 +81,7 @@ def binary_row(number: int, email: bytes) -> bytes:
 
 FORMATS: dict[str, tuple[bytes, Callable[[int, bytes], bytes], bytes]] = {
     "text": (b"", text_row, b""),
+    "csv": (b"", csv_row, b""),
     "binary": (b"PGCOPY\n\xff\r\n\0" + bytes(8), binary_row, b"\xff\xff"),
 }
 
@@ -111,11 +116,16 @@ def test_rows_by_copy_make_the_proxy_no_bigger(rig: Rig, name: str, sizes: Calla
 
 # -- one value ---------------------------------------------------------------------------------------------------------
 
-BLOCK = bytes(range(256)) * 4096
+BLOCKS = {"text": bytes(range(0x20, 0x60)) * 16384, "binary": bytes(range(256)) * 4096}
+"""Format -> a megabyte that may stand in it."""
 LARGEST = 0x3FFFFFFF - 24 - 24 - 4
 """Bytes of the largest value that PostgreSQL 18 stores: a row is made in one piece of memory, of MaxAllocSize at most,
 behind HeapTupleData (24), its own header with the bitmap of nulls (24) and the header of the value (4). One byte more
 is its error XX000."""
+
+
+LARGEST_LITERAL = (1 << 29) - 1
+"""Bytes of the largest literal that PostgreSQL takes."""
 
 
 class Client:
@@ -178,33 +188,60 @@ def test_a_value_that_is_held_to_be_sealed_would_be_noticed(rig: Rig) -> None:
     assert growth.bytes > FLAT
 
 
+@pytest.mark.parametrize(("form", "column", "oid"), [("binary", "body", 17), ("text", "filler", 25)])
 def test_a_value_as_large_as_postgresql_takes_makes_the_proxy_no_bigger(
-    rig: Rig, sizes: Callable[[int, int], int]
+    rig: Rig, form: str, column: str, oid: int, sizes: Callable[[int, int], int]
 ) -> None:
-    size, sent = sizes(20 * MEGABYTE, LARGEST), hashlib.sha256()
+    size, sent, code, block = sizes(20 * MEGABYTE, LARGEST), hashlib.sha256(), int(form == "binary"), BLOCKS[form]
     client = Client(rig)
     try:
         growth = Growth(rig)
-        client.write(parse("INSERT INTO wide (body) VALUES ($1)", 17))
-        head = b"\0\0" + struct.pack("!hhhi", 1, 1, 1, size)
+        client.write(parse(f"INSERT INTO wide ({column}) VALUES ($1)", oid))
+        head = b"\0\0" + struct.pack("!hhhi", 1, code, 1, size)
         client.write(b"B" + struct.pack("!i", 4 + len(head) + size + 2) + head)
-        for at in range(0, size, len(BLOCK)):
-            piece = BLOCK[: size - at]
+        for at in range(0, size, len(block)):
+            piece = block[: size - at]
             client.write(piece)
             sent.update(piece)
             if at % (32 * MEGABYTE) == 0:
                 rig.search_and_forget()
         client.write(b"\0\0" + EXECUTE)
         assert client.answers() == [(b"1", b""), (b"2", b""), (b"C", b"INSERT 0 1\0"), (b"Z", b"I")]
-        growth.check("INSERT of one value", size)
+        growth.check(f"INSERT of one value, {form}", size)
 
         growth = Growth(rig)
-        client.write(parse("SELECT body FROM wide") + message(b"B", bytes(6) + struct.pack("!hh", 1, 1)) + EXECUTE)
+        bind = message(b"B", bytes(6) + struct.pack("!hh", 1, code))
+        client.write(parse(f"SELECT {column} FROM wide") + bind + EXECUTE)
         assert client.read(10) == message(b"1") + message(b"2")
         assert client.header() == (b"D", 6 + size)
         assert client.read(6) == struct.pack("!hi", 1, size)
         assert client.digest(size) == sent.digest()
         assert client.answers() == [(b"C", b"SELECT 1\0"), (b"Z", b"I")]
-        growth.check("SELECT of one value", size)
+        growth.check(f"SELECT of one value, {form}", size)
+    finally:
+        client.close()
+
+
+@pytest.mark.parametrize("query", ["INSERT INTO wide (filler) VALUES ('", "INSERT INTO wide (email) VALUES ('"])
+def test_a_literal_beyond_the_limit_is_an_error_and_makes_the_proxy_no_bigger(
+    rig: Rig, query: str, sizes: Callable[[int, int], int]
+) -> None:
+    """A Query must be held to be understood, whichever column it is about: PostgreSQL itself takes a literal of
+    536,870,911 bytes at most, because its scanner doubles what holds it."""
+    size, block = sizes(65 * MEGABYTE, LARGEST_LITERAL), BLOCKS["text"].replace(b"'", b" ")
+    client = Client(rig)
+    try:
+        growth = Growth(rig)
+        client.write(b"Q" + struct.pack("!i", 4 + len(query) + size + 3) + query.encode())
+        for at in range(0, size, len(block)):
+            client.write(block[: size - at])
+        client.write(b"')\0")
+        (kind, error), ready = client.answers()
+        assert (kind, ready) == (b"E", (b"Z", b"I"))
+        assert b"\0C54000\0" in error
+        assert b"Parameters, rows and COPY without sealed values have none." in error
+        growth.check("a literal that is refused", size)
+        client.write(message(b"Q", b"SELECT count(*) FROM wide\0"))
+        assert (b"D", struct.pack("!hi", 1, 1) + b"0") in client.answers()
     finally:
         client.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -52,6 +53,42 @@ def test_a_value_up_to_the_limit_comes_back_and_one_beyond_it_is_refused(small: 
             assert cursor.fetchall() == [(fits,)]
         with connection.cursor() as cursor, cursor.copy("COPY files (body) TO STDOUT") as copy:
             assert b"".join(copy) == b"\\\\x" + fits.hex().encode() + b"\n"
+
+
+@pytest.mark.parametrize("extended", [True, False])
+def test_a_literal_beyond_the_limit_is_refused(small: Stack, extended: bool) -> None:
+    fits, too_large = os.urandom(400_000), os.urandom(600_000)  # two digits a byte
+    with small.connect() as connection, connection.cursor() as cursor:
+        insert = b"INSERT INTO files (id, body) VALUES (1, '\\x%b')"
+        cursor.execute(insert % fits.hex().encode(), binary=extended)
+        with pytest.raises(psycopg.errors.ProgramLimitExceeded) as caught:
+            cursor.execute(insert % too_large.hex().encode(), binary=extended)
+        assert "limits.sealed_value" in str(caught.value.diag.message_hint)
+        assert cursor.execute("SELECT body FROM files", binary=extended).fetchall() == [(fits,)]
+
+
+@pytest.mark.parametrize("form", ["text", "csv", "binary"])
+def test_a_row_of_copy_beyond_the_limit_is_refused(small: Stack, form: str) -> None:
+    fits, too_large = os.urandom(400_000), os.urandom(MEGABYTE)
+
+    def row(number: int, body: bytes) -> bytes:
+        if form == "binary":
+            return struct.pack("!hiii", 2, 4, number, len(body)) + body
+        before = b"%d\t\\\\x" if form == "text" else b"%d,\\x"
+        return before % number + body.hex().encode() + b"\n"
+
+    head = b"PGCOPY\n\xff\r\n\0" + bytes(8) if form == "binary" else b""
+    end = b"\xff\xff" if form == "binary" else b""
+    query = f"COPY files (id, body) FROM STDIN (FORMAT {form})"
+    with small.connect() as connection, connection.cursor() as cursor:
+        with pytest.raises(psycopg.errors.ProgramLimitExceeded) as caught, cursor.copy(query) as copy:
+            copy.write(head + row(1, fits))
+            copy.write(row(2, too_large) + end)
+        assert "limits.sealed_value" in str(caught.value.diag.message_hint)
+        assert cursor.execute("SELECT count(*) FROM files").fetchall() == [(0,)]
+        with cursor.copy(query) as copy:
+            copy.write(head + row(1, fits) + end)
+        assert cursor.execute("SELECT body FROM files").fetchall() == [(fits,)]
 
 
 def test_what_is_not_sealed_has_no_limit(small: Stack) -> None:

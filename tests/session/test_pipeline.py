@@ -486,13 +486,14 @@ def test_a_refused_parse_of_the_unnamed_statement_destroys_the_one_before_it() -
     assert error_fields(talk.at_client()[0])["C"] == "26000"
 
 
-def test_a_text_that_is_not_in_its_encoding_is_told_in_a_failed_transaction_too() -> None:
+@pytest.mark.parametrize("sent", [message(b"Q", b"SELECT '\xff'\0"), message(b"P", b"\xff\0SELECT 1\0\0\0")])
+def test_a_text_that_is_not_in_its_encoding_is_told_in_a_failed_transaction_too(sent: bytes) -> None:
     talk = Talk().warm()
     talk.client(query("BEGIN"))
     talk.at_server()
     talk.server(complete("BEGIN"), ready("E"))
     talk.at_client()
-    talk.client(message(b"Q", b"SELECT '\xff'\0"))
+    talk.client(sent + SYNC * (sent[:1] == b"P"))
     talk.at_server()
     talk.server(error("25P02"), ready("E"))
     assert error_fields(talk.at_client()[0])["C"] == "22021"

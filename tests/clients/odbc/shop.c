@@ -1,4 +1,5 @@
-/* psqlODBC through unixODBC with sealed columns: direct, prepared with bound parameters, catalog functions.
+/* psqlODBC through unixODBC with sealed columns: direct, prepared with bound parameters, binary ones, arrays of parameters,
+   catalog functions, a transaction with an error in it.
    The argument is a connection string. */
 
 #include <sql.h>
@@ -51,6 +52,79 @@ static void run(const char *sql, int count, const char **values, const char *exp
     SQLFreeHandle(SQL_HANDLE_STMT, statement);
 }
 
+/* bytea as a binary parameter and as a binary column. */
+static void binary(void)
+{
+    unsigned char photo[] = "\0canaryphoto\xff", got[64];
+    SQLLEN size = sizeof photo - 1, length = 0;
+    SQLHSTMT statement;
+    SQLAllocHandle(SQL_HANDLE_STMT, connection, &statement);
+    SQLBindParameter(statement, 1, SQL_PARAM_INPUT, SQL_C_BINARY, SQL_LONGVARBINARY, size, 0, photo, 0, &size);
+    if (!SQL_SUCCEEDED(SQLPrepare(statement, (SQLCHAR *) "UPDATE people SET photo = ? WHERE id = 1", SQL_NTS))
+        || !SQL_SUCCEEDED(SQLExecute(statement)))
+        fail(SQL_HANDLE_STMT, statement, "a binary parameter");
+    SQLFreeHandle(SQL_HANDLE_STMT, statement);
+    SQLAllocHandle(SQL_HANDLE_STMT, connection, &statement);
+    if (!SQL_SUCCEEDED(SQLExecDirect(statement, (SQLCHAR *) "SELECT photo FROM people WHERE id = 1", SQL_NTS))
+        || !SQL_SUCCEEDED(SQLFetch(statement))
+        || !SQL_SUCCEEDED(SQLGetData(statement, 1, SQL_C_BINARY, got, sizeof got, &length))
+        || length != size || memcmp(got, photo, size) != 0)
+        fail(SQL_HANDLE_STMT, statement, "a binary column");
+    SQLFreeHandle(SQL_HANDLE_STMT, statement);
+}
+
+/* Ten rows by one SQLExecute. */
+static void batch(void)
+{
+    enum { ROWS = 10 };
+    SQLINTEGER id[ROWS];
+    char email[ROWS][64];
+    SQLULEN processed = 0;
+    SQLHSTMT statement;
+    for (int n = 0; n < ROWS; n++) {
+        id[n] = 200 + n;
+        sprintf(email[n], "batch%d.canary@mail.example", 200 + n);
+    }
+    SQLAllocHandle(SQL_HANDLE_STMT, connection, &statement);
+    SQLSetStmtAttr(statement, SQL_ATTR_PARAMSET_SIZE, (SQLPOINTER) ROWS, 0);
+    SQLSetStmtAttr(statement, SQL_ATTR_PARAMS_PROCESSED_PTR, &processed, 0);
+    SQLBindParameter(statement, 1, SQL_PARAM_INPUT, SQL_C_SLONG, SQL_INTEGER, 0, 0, id, 0, NULL);
+    SQLLEN lengths[ROWS];
+    for (int n = 0; n < ROWS; n++)
+        lengths[n] = SQL_NTS;
+    SQLBindParameter(statement, 2, SQL_PARAM_INPUT, SQL_C_CHAR, SQL_VARCHAR, 120, 0, email, sizeof email[0], lengths);
+    if (!SQL_SUCCEEDED(SQLPrepare(statement, (SQLCHAR *) "INSERT INTO people (id, email) VALUES (?, ?)", SQL_NTS))
+        || !SQL_SUCCEEDED(SQLExecute(statement)) || processed != ROWS)
+        fail(SQL_HANDLE_STMT, statement, "an array of parameters");
+    SQLFreeHandle(SQL_HANDLE_STMT, statement);
+    run("SELECT id FROM people WHERE email = 'batch209.canary@mail.example'", 0, NULL, "209\n");
+}
+
+/* The types of the application, as the catalog has them for a program that asks. */
+static void catalog(void)
+{
+    static const char *expected = "name varchar 80\nemail varchar 120\nborn date 10\nbalance numeric 12\n";
+    char got[1024] = "", name[64], type[64];
+    SQLINTEGER size;
+    SQLLEN length;
+    SQLHSTMT statement;
+    SQLAllocHandle(SQL_HANDLE_STMT, connection, &statement);
+    if (!SQL_SUCCEEDED(SQLColumns(statement, NULL, 0, (SQLCHAR *) "public", SQL_NTS, (SQLCHAR *) "people", SQL_NTS, NULL, 0)))
+        fail(SQL_HANDLE_STMT, statement, "SQLColumns");
+    for (int row = 0; SQL_SUCCEEDED(SQLFetch(statement)); row++) {
+        SQLGetData(statement, 4, SQL_C_CHAR, name, sizeof name, &length);
+        SQLGetData(statement, 6, SQL_C_CHAR, type, sizeof type, &length);
+        SQLGetData(statement, 7, SQL_C_SLONG, &size, sizeof size, &length);
+        if (row >= 1 && row <= 4)
+            sprintf(got + strlen(got), "%s %s %d\n", name, type, (int) size);
+    }
+    SQLFreeHandle(SQL_HANDLE_STMT, statement);
+    if (strcmp(got, expected) != 0) {
+        fprintf(stderr, "SQLColumns: expected %s, got %s\n", expected, got);
+        exit(1);
+    }
+}
+
 int main(int count, char **arguments)
 {
     SQLHENV environment;
@@ -87,9 +161,19 @@ int main(int count, char **arguments)
         run("INSERT INTO people (id, email) VALUES (?, ?)", 2, (const char *[]) {id, email}, NULL);
         run("SELECT id FROM people WHERE email = ?", 1, (const char *[]) {email}, rows);
     }
+    binary();
+    batch();
+    catalog();
+    SQLSetConnectAttr(connection, SQL_ATTR_AUTOCOMMIT, (SQLPOINTER) SQL_AUTOCOMMIT_OFF, 0);
     run("INSERT INTO people (id, email) VALUES (3, ?)", 1, &ada[2], "23505");
+    SQLEndTran(SQL_HANDLE_DBC, connection, SQL_ROLLBACK);
     run("SELECT id FROM people WHERE notes LIKE ?", 1, (const char *[]) {"%at the canary soir%"}, "0A000");
-    run("SELECT count(*) FROM people", 0, NULL, "22\n");
+    SQLEndTran(SQL_HANDLE_DBC, connection, SQL_ROLLBACK);
+    run("INSERT INTO people (id, email) VALUES (3, ?)", 1, (const char *[]) {"third.canary@mail.example"}, NULL);
+    SQLEndTran(SQL_HANDLE_DBC, connection, SQL_COMMIT);
+    SQLSetConnectAttr(connection, SQL_ATTR_AUTOCOMMIT, (SQLPOINTER) SQL_AUTOCOMMIT_ON, 0);
+    run("DELETE FROM people WHERE email = ?", 1, (const char *[]) {"third.canary@mail.example"}, NULL);
+    run("SELECT count(*) FROM people", 0, NULL, "32\n");
     SQLCHAR version[64];
     SQLGetInfo(connection, SQL_DRIVER_VER, version, sizeof version, NULL);
     printf("client: psqlODBC %s\n", version);

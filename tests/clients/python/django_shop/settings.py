@@ -44,6 +44,5 @@ DATABASES = {
         "HOST": os.environ["PGHOST"],
         "PORT": os.environ["PGPORT"],
         "OPTIONS": {"sslmode": os.environ["PGSSLMODE"]},
-        "DISABLE_SERVER_SIDE_CURSORS": True,  # DECLARE CURSOR over sealed columns is refused
     }
 }

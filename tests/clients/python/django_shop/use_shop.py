@@ -11,6 +11,7 @@ import django
 
 django.setup()
 
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.db import NotSupportedError, connection, transaction
 from django.db.models import Count, Max, Min, Q
@@ -104,6 +105,12 @@ try:
     raise AssertionError("no error")
 except NotSupportedError as error:
     assert "public.people.notes" in str(error)
+try:
+    with transaction.atomic():
+        people.filter(email__icontains="canary").exists()  # what the admin's search does unless told otherwise
+    raise AssertionError("no error")
+except NotSupportedError as error:
+    assert "public.people.email" in str(error)
 with transaction.atomic():
     people.create(id=3, email="third.canary@mail.example")
     people.select_for_update().get(id=3).delete()
@@ -134,6 +141,9 @@ assert people.get(email="edith.canary@mail.example").order_set.get().total == De
 page = client.post("/admin/shop/person/4/delete/", {"post": "yes"})
 assert page.status_code == 302
 assert not people.filter(id=4).exists()
+assert [entry.object_repr for entry in LogEntry.objects.order_by("id")] == ["edith.canary@mail.example"] * 2
+assert "7.77 for edith.canary@mail.example" in LogEntry.objects.earliest("id").change_message
+assert "edith.canary@mail.example" in client.get("/admin/").text
 
 driver = connection.Database
 print(f"client: Django {django.__version__} over {driver.__name__} {driver.__version__.split()[0]}")

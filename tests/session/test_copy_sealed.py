@@ -360,3 +360,17 @@ def test_large_rows_of_a_plain_copy_pass_also_where_they_come_with_the_copy_itse
     assert not talk.session.wants_client
     talk.server(COPY_IN)
     assert b"".join(talk.session.take_to_server()) == large + messages.COPY_DONE
+
+
+def test_what_a_message_without_a_body_holds_all_the_same_never_leaves() -> None:
+    """A wrong length makes one message of several, values of sealed columns among them."""
+    talk = talk_of()
+    talk.client(query(FROM))
+    talk.server(COPY_IN)
+    talk.client(message(b"c", b"ann@mail.example"), message(b"S", b"ann@mail.example"))
+    talk.at_server()
+    talk.server(error("22P04"), ready())
+    talk.client(message(b"S", b"ann@mail.example"), message(b"H", b"ann@mail.example"), SYNC)
+    talk.at_server()
+    assert b"ann@" not in talk.sent
+    assert messages.COPY_DONE in talk.sent

@@ -30,8 +30,9 @@ CHANGES: Final[tuple[Mutant, ...]] = (
     Mutant(
         "INSERT follows its column list",
         _C,
-        "    if statement.cols is None:\n        return",
-        "    if True:\n        return",
+        "    for column in statement.cols:\n        position",
+        "    return [(name, target.column(name, None)) for name in target.names]\n"
+        "    for column in statement.cols:\n        position",
         "changes/insert",
     ),
     Mutant(

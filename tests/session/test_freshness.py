@@ -249,3 +249,15 @@ def test_rows_of_a_portal_are_written_by_the_settings_that_hold_when_it_is_execu
     talk.client(bind(b"a", statement="s", portal="p"), parse(change), bind(), execute(), execute("p"), SYNC)
     assert kinds(talk.serve_reads(before=(BOUND, PARSED, BOUND, complete("SET")))) == "BPBE"
     assert kinds(talk.at_server()) == "ES"
+
+
+def test_what_a_string_has_set_is_undone_with_it_when_it_fails() -> None:
+    text, change = f"SET search_path = other; {LITERAL}", Plan(effects=Effect.SETTINGS, tag="SET")
+    pieces = [("SET search_path = other", change), (LITERAL, LITERAL_PLAN)]
+    talk = Talk(Book({text: pieces, "SET search_path = other": change})).warm()
+    talk.client(query(text))
+    talk.serve_reads(session_facts=facts(schemas=("other",)), before=(PARSED, BOUND, NO_DATA, complete("SET")))
+    talk.at_server()
+    talk.server(error("42P01"), ready())
+    talk.client(query(LITERAL))
+    assert any(b"current_schemas" in raw for raw in talk.at_server())

@@ -155,6 +155,7 @@ SESSION: Final[tuple[Mutant, ...]] = (
         "            self._own = None\n            self.database.invalidate()\n",
         "",
         "schema/transaction schema/rolled sessions/temporary",
+        second_wall="ROLLBACK makes it stale when it is sent; what fails without one, tests/session has",
     ),
     Mutant(
         "a rolled back SET is noticed",
@@ -163,6 +164,7 @@ SESSION: Final[tuple[Mutant, ...]] = (
         "        if quiet",
         "sessions/rollback sessions/local",
         16,
+        second_wall="ROLLBACK makes them stale when it is sent; what fails without one, tests/session has",
     ),
     Mutant(
         "SET makes the settings stale",
@@ -177,6 +179,7 @@ SESSION: Final[tuple[Mutant, ...]] = (
         "        task.effects = _UNDO",
         "        pass",
         "sessions/savepoint schema/savepoint",
+        second_wall="a transaction that has changed anything is read anew behind ROLLBACK of any kind; tests/session",
     ),
     Mutant(
         "set_config is a SET",

@@ -258,6 +258,6 @@ def test_what_a_string_has_set_is_undone_with_it_when_it_fails() -> None:
     talk.client(query(text))
     talk.serve_reads(session_facts=facts(schemas=("other",)), before=(PARSED, BOUND, NO_DATA, complete("SET")))
     talk.at_server()
-    talk.server(error("42P01"), ready())
+    talk.server(error("22012"), ready())
     talk.client(query(LITERAL))
     assert any(b"current_schemas" in raw for raw in talk.at_server())

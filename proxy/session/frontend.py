@@ -419,10 +419,12 @@ class Frontend:
             return False
         self._admission.require_keys(prepared)
         plan, links = resolved.plan, prepared.links + resolved.links
-        if plan.params is None and plan.results is None:
-            self._send_bind(raw, portal, Portal(plan, (), prepared.text, prepared.basis, links), plan)
-            return True
-        raw, portal, formats = sealed_bind(raw, prepared, c.settings, c.sealers)
+        try:
+            raw, portal, formats = sealed_bind(raw, prepared, c.settings, c.sealers)
+        except MalformedMessage:
+            if plan.params is not None:
+                raise
+            raw, formats = messages.emptied_bind(raw), ()  # what it may have swallowed is nobody's business
         self._send_bind(raw, portal, Portal(plan, formats, prepared.text, prepared.basis, links), plan)
         return True
 
@@ -509,6 +511,7 @@ class Frontend:
         return True
 
     def _function_call(self, raw: bytes) -> bool:
+        messages.check_function_call(raw)
         self._c.planner.sent(rewriting.effects_of_call(raw, self._c.planner.database.policy))
         self._c.send(Kind.FUNCTION_CALL, raw, Expectation())
         return True

@@ -158,6 +158,23 @@ def parse_bind(raw: bytes) -> Bind:
     return Bind(portal, statement, formats, values, result_formats)
 
 
+def emptied_bind(raw: bytes) -> bytes:
+    """A Bind with which PostgreSQL finds the same wrong as with `raw`, which is not in its form, but without values.
+    Raises MalformedMessage where it is not even up to the number of values: that comes before anything else."""
+    reader = Reader(raw)
+    names = reader.string() + b"\0" + reader.string() + b"\0"
+    head = names + pack_formats(_formats(reader))
+    count = reader.uint16()
+    head += _UINT16.pack(count)
+    try:
+        for _ in range(count):
+            reader.value()
+        results = _formats(reader)
+    except MalformedMessage:
+        return message(b"B", head)
+    return message(b"B", head, _INT32.pack(-1) * count, pack_formats(results), b"\0")
+
+
 def build_bind(bind: Bind) -> bytes:
     parts = [bind.portal, b"\0", bind.statement, b"\0", pack_formats(bind.formats), _UINT16.pack(len(bind.values))]
     for value in bind.values:
@@ -185,6 +202,17 @@ def spread_formats(formats: Sequence[int], count: int) -> tuple[int, ...] | None
     if len(formats) == 1:
         return (formats[0],) * count
     return None
+
+
+def check_function_call(raw: bytes) -> None:
+    """Raises MalformedMessage. The object's OID, the formats and values of the arguments, the format of the result."""
+    reader = Reader(raw)
+    reader.uint32()
+    _formats(reader)
+    for _ in range(reader.uint16()):
+        reader.value()
+    reader.int16()
+    reader.done()
 
 
 def parse_target(raw: bytes) -> Target:

@@ -9,6 +9,7 @@ from proxy.session.replication import Replication, ReplicationFrontend
 from proxy.sql.plan import Effect, Plan
 from proxy.wire import messages
 from proxy.wire.messages import message
+from tests.golden.conversation import function_call
 from tests.session.playbook import (
     BOUND,
     LITERAL,
@@ -21,6 +22,7 @@ from tests.session.playbook import (
     Book,
     Talk,
     bind,
+    close,
     columns,
     complete,
     describe,
@@ -262,6 +264,29 @@ def test_however_the_client_cuts_it(talk: Talk, size: int) -> None:
         if talk.session.wants_client:
             talk.client(stream[at : at + size])
     assert at_server(talk) == stream[: -len(UNKNOWN)] + b"\xff"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [bind(statement="s"), execute(), describe("S", "s"), close("S", "s"), SYNC, messages.FLUSH, function_call(1)],
+    ids=lambda raw: raw[:1].decode(),
+)
+def test_what_a_message_of_a_wrong_length_swallows_never_leaves(raw: bytes) -> None:
+    """Such as the next Bind, with a value of a sealed column: the server is told of the damage, and not of that."""
+    talk = Talk(Book({"SELECT 1": Plan(tag="SELECT")})).warm()
+    talk.client(parse("SELECT 1", "s"), bind(statement="s"), SYNC)
+    talk.at_server()
+    talk.server(PARSED, BOUND, ready())
+    talk.at_client()
+    talk.client(message(raw[:1], raw[5:], bind(b"ann@mail.example", statement="sealed")), SYNC)
+    assert kinds(talk.at_server()) in ("PS", "SS", "QS", "BS")
+    assert b"ann@" not in talk.sent
+
+
+def test_a_bind_that_ends_within_a_value_of_the_next_message_never_leaves() -> None:
+    talk = Talk(Book({"SELECT 1": Plan(tag="SELECT")})).warm()
+    talk.client(parse("SELECT 1", "s"), message(b"B", b"\0s\0\0\0\0\2", b"\0\0\0\7ann@mail.example"), SYNC)
+    assert talk.at_server()[1:] == [message(b"B", b"\0s\0\0\0\0\2"), SYNC]
 
 
 def test_a_sync_with_a_body_is_answered_by_the_server(talk: Talk) -> None:

@@ -122,6 +122,10 @@ class Expectation:
         """The plan of the statement that answers now."""
         return self.plans[self.index] if self.index < len(self.plans) else None
 
+    def refuse(self, kind: str, error: Refused) -> None:
+        """The poison stands in place of a message of type `kind`, or of the statement of a Query behind `plans`."""
+        self.refusal, self.outranks_transaction = error, outranks_transaction(kind, error)
+
     @property
     def rewritten(self) -> bool:
         return any(plan.template is not None for plan in self.plans)
@@ -272,8 +276,9 @@ class Conversation:
             self.send(Kind.CLOSE, messages.build_close(messages.Target(b"S", name)), Expectation(swallow=True))
         self._poisoned = self._poisoned or name != b""
         raw = messages.build_parse(messages.Parse(name, POISON.encode(), ()))
-        outranks = refusal is not None and outranks_transaction(kind, refusal)
-        expectation = Expectation(refusal=refusal, outranks_transaction=outranks, swallow=refusal is None)
+        expectation = Expectation(swallow=refusal is None)
+        if refusal is not None:
+            expectation.refuse(kind, refusal)
         if unnamed:
             expectation.changes.append(self.statements.change(b"", None, self.batch))
         self.send(Kind.PARSE, raw, expectation)

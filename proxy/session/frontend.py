@@ -28,7 +28,6 @@ from proxy.session.refusals import (
     as_refused,
     is_unknown_name,
     missing_statement,
-    outranks_transaction,
     plan_changed,
     too_large,
 )
@@ -151,8 +150,8 @@ class Frontend:
     def refuse(self, kind: str, error: Refused, *, unnamed: bool = False) -> None:
         """`unnamed`: a Parse of the unnamed statement."""
         if kind in "QF":
-            outranks = outranks_transaction(kind, error)
-            expectation = Expectation(refusal=error, outranks_transaction=outranks)
+            expectation = Expectation()
+            expectation.refuse(kind, error)
             self._send_query(messages.build_query(POISON.encode()), expectation)
         else:
             self._c.poison(error, kind, unnamed=unnamed)
@@ -275,7 +274,7 @@ class Frontend:
         if analysed is None:
             return False
         found = analysed[0]
-        in_script = self._reader.begun or c.is_joined or self.needs_script(found)
+        in_script = c.is_joined or self.needs_script(found)
         if not in_script:
             settled = self._settled(found)
             if settled is None:
@@ -309,8 +308,7 @@ class Frontend:
                 plan = resolved.plan
                 piece = rewriting.splice(plan, c.settings, c.sealers)
             except Refused as error:
-                expectation.refusal = error
-                expectation.outranks_transaction = outranks_transaction("Q", error)
+                expectation.refuse("Q", error)
                 pieces.append(POISON)
                 edited = True
                 break

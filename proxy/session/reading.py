@@ -41,16 +41,10 @@ class Reader:
     def _pooled(self) -> bool:
         return self._c.planner.pooled and not self._by_query
 
-    @property
-    def begun(self) -> bool:
-        """A reading has begun the batch, and nothing else is in it. A Query would not end the transaction of that: its
-        statements have to be sent as messages of the extended protocol."""
-        return self._begun == self._c.batch
-
     def dropped(self) -> bool:
-        """Nobody waits for the reading any more. True: the batch holds nothing else."""
-        begun, self._begun, self._injection = self.begun, -1, None
-        return begun
+        """Nobody waits for the reading any more. True: it has begun the batch, which holds nothing else."""
+        begun, self._begun, self._injection = self._begun, -1, None
+        return begun == self._c.batch
 
     def settled(self) -> None:
         """A message of the client has been dealt with."""

@@ -17,32 +17,29 @@ def installed(module: str) -> None:
         pytest.skip(f"{module} is not installed here: make clients does that")
 
 
-def test_asyncpg(harness: Harness) -> None:
-    installed("asyncpg")
-    harness.run(sys.executable, HERE / "python" / "asyncpg_client.py")
+def use(harness: Harness, driver: str, *more: str) -> None:
+    """Runs the program of `driver`, which needs `more` modules beside it."""
+    for module in (driver, *more):
+        installed(module)
+    harness.run(sys.executable, HERE / "python" / f"{driver}_client.py")
     harness.assert_sealed(people=52)
+
+
+def test_asyncpg(harness: Harness) -> None:
+    use(harness, "asyncpg")
 
 
 def test_psycopg(harness: Harness) -> None:
-    installed("psycopg")
-    harness.run(sys.executable, HERE / "python" / "psycopg_client.py")
-    harness.assert_sealed(people=52)
+    use(harness, "psycopg")
 
 
 def test_psycopg2(harness: Harness) -> None:
-    installed("psycopg2")
-    harness.run(sys.executable, HERE / "python" / "psycopg2_client.py")
-    harness.assert_sealed(people=52)
+    use(harness, "psycopg2")
 
 
 def test_sqlalchemy(harness: Harness) -> None:
-    for module in ("sqlalchemy", "greenlet", "psycopg2", "psycopg", "asyncpg"):
-        installed(module)
-    harness.run(sys.executable, HERE / "python" / "sqlalchemy_client.py")
-    harness.assert_sealed(people=52)
+    use(harness, "sqlalchemy", "greenlet", "psycopg2", "psycopg", "asyncpg")
 
 
 def test_pg8000(harness: Harness) -> None:
-    installed("pg8000")
-    harness.run(sys.executable, HERE / "python" / "pg8000_client.py")
-    harness.assert_sealed(people=52)
+    use(harness, "pg8000")

@@ -444,9 +444,8 @@ def test_a_query_ends_the_transaction_that_a_reading_in_its_batch_has_begun(exec
         assert talk.at_server() == [query("SELECT id FROM plain")]
 
 
-@pytest.mark.parametrize("sent", [query("EXECUTE missing"), parse("EXECUTE missing")])
-def test_in_a_failed_transaction_a_name_in_sql_is_not_looked_up(sent: bytes) -> None:
-    talk = Talk(Book({"EXECUTE missing": missing_statement(b"missing")})).warm()
+def code_in_a_failed_transaction(talk: Talk, sent: bytes) -> str:
+    """SQLSTATE that the client gets for `sent`, where the server says 25P02 to what it gets."""
     talk.client(query("BEGIN"))
     talk.at_server()
     talk.server(complete("BEGIN"), ready("E"))
@@ -454,7 +453,13 @@ def test_in_a_failed_transaction_a_name_in_sql_is_not_looked_up(sent: bytes) -> 
     talk.client(sent + SYNC * (sent[:1] == b"P"))
     talk.at_server()
     talk.server(error("25P02"), ready("E"))
-    assert error_fields(talk.at_client()[0])["C"] == "25P02"
+    return error_fields(talk.at_client()[0])["C"]
+
+
+@pytest.mark.parametrize("sent", [query("EXECUTE missing"), parse("EXECUTE missing")])
+def test_in_a_failed_transaction_a_name_in_sql_is_not_looked_up(sent: bytes) -> None:
+    talk = Talk(Book({"EXECUTE missing": missing_statement(b"missing")})).warm()
+    assert code_in_a_failed_transaction(talk, sent) == "25P02"
 
 
 def test_the_formats_of_a_bind_are_counted_by_its_values_first() -> None:
@@ -489,14 +494,7 @@ def test_a_refused_parse_of_the_unnamed_statement_destroys_the_one_before_it() -
 @pytest.mark.parametrize("sent", [message(b"Q", b"SELECT '\xff'\0"), message(b"P", b"\xff\0SELECT 1\0\0\0")])
 def test_a_text_that_is_not_in_its_encoding_is_told_in_a_failed_transaction_too(sent: bytes) -> None:
     talk = Talk().warm()
-    talk.client(query("BEGIN"))
-    talk.at_server()
-    talk.server(complete("BEGIN"), ready("E"))
-    talk.at_client()
-    talk.client(sent + SYNC * (sent[:1] == b"P"))
-    talk.at_server()
-    talk.server(error("25P02"), ready("E"))
-    assert error_fields(talk.at_client()[0])["C"] == "22021"
+    assert code_in_a_failed_transaction(talk, sent) == "22021"
 
 
 @pytest.mark.parametrize("between", [b"", query("SELECT 1"), SYNC])

@@ -27,7 +27,7 @@ mutation: $(STAMP)
 # Programs in other languages, through the proxy: see docs/clients.md. What has no toolchain here is skipped.
 clients: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,demo,clients]'
-	$(BIN)/python -m pytest -m clients $(if $(filter %.py,$(ARGS)),,tests/clients tests/integration/test_tls_both_legs.py) $(ARGS)
+	$(BIN)/python -m pytest -m clients $(if $(filter %.py,$(ARGS)),,tests/clients tests/tls) $(ARGS)
 
 # Coverage-guided fuzzing, every target for ten minutes, two at a time: see CONTRIBUTING.md. The short form is a part of `make test`.
 fuzz: $(STAMP)

@@ -1,16 +1,14 @@
-"""TLS towards the client and towards the server, whose PostgreSQL is built with it: who can log in how."""
+"""Who can log in how, with TLS on both legs."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-import shutil
 import ssl
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,133 +16,14 @@ import asyncpg
 import psycopg
 import pytest
 
-from proxy.config import Auth, Config, Keys, Limits, Listen, Policy, Upstream
+from proxy.config import Auth
 from proxy.config.model import Negotiation
 from proxy.server.main import Proxy
-from proxy.session.shared import Shared
-from tests.server.certificates import Authority, Pair
-from tests.session.playbook import Sealers
-from tests.support.servers import LOGINS, Server
+from tests.server.certificates import Authority
+from tests.support.servers import LOGINS
 from tests.support.stack import LoopThread
-from tests.support.tls_servers import DEBIAN_BIN, VERSIONS, tls_server
-
-LOGIN = LOGINS["scram-sha-256"]
-LOOKUP = Auth(
-    mode="scram", user="lookup", password="looking glass", query="SELECT verifier FROM auth.find($1)"
-)  # fmt: skip
-LOOKUP_SQL = """
-CREATE ROLE lookup LOGIN PASSWORD 'looking glass';
-CREATE SCHEMA auth;
-GRANT USAGE ON SCHEMA auth TO lookup;
-CREATE FUNCTION auth.find(role_name text) RETURNS TABLE (verifier text) LANGUAGE sql SECURITY DEFINER
-  SET search_path = pg_catalog AS 'SELECT rolpassword FROM pg_authid WHERE rolname = role_name AND rolcanlogin';
-REVOKE ALL ON FUNCTION auth.find(text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION auth.find(text) TO lookup;
-CREATE ROLE certified LOGIN;
-CREATE ROLE expired LOGIN PASSWORD 'pencil' VALID UNTIL '2001-01-01';
-CREATE ROLE passwordless LOGIN;
-"""
-RULES = """\
-host all lookup 127.0.0.1/32 scram-sha-256
-host all expired,passwordless,nobody 127.0.0.1/32 scram-sha-256
-hostssl all certified 127.0.0.1/32 cert
-"""
-
-
-@dataclass(frozen=True)
-class World:
-    """A server with TLS, and the certificates of both legs."""
-
-    server: Server
-    authority: Authority
-    proxy_pair: Pair
-    client_pair: Pair
-
-    def config(self, auth: Auth | None = None) -> Config:
-        directory = self.proxy_pair.cert.parent
-        return Config(
-            path=directory / "sealwire.yaml",
-            listen=Listen(port=0, tls="prefer", cert=self.proxy_pair.cert, key=self.proxy_pair.key),
-            upstream=Upstream(port=self.server.port, tls="verify-full", ca=self.authority.ca),
-            keys=Keys(directory / "keyring.json"),
-            columns=directory / "columns.yaml",
-            auth=auth or Auth(),
-            limits=Limits(),
-        )
-
-
-# PostgreSQL 17 and 18 with TLS are fetched, so they belong to `make clients`.
-@pytest.fixture(
-    scope="module", params=[pytest.param(one, marks=pytest.mark.clients if one > 15 else ()) for one in VERSIONS]
-)
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    directory = Path(tempfile.mkdtemp(prefix="swt-"))
-    try:
-        authority = Authority(directory)
-        pair = authority.issue("127.0.0.1")
-        settings = {"ssl": "on", "ssl_cert_file": "server.crt", "ssl_key_file": "server.key", "ssl_ca_file": "ca.crt"}
-        files = {
-            "server.crt": pair.cert.read_bytes(),
-            "server.key": pair.key.read_bytes(),
-            "ca.crt": authority.ca.read_bytes(),
-        }
-        with tls_server(request.param, settings, files, RULES) as server:
-            with psycopg.connect(server.dsn(), autocommit=True) as owner:
-                owner.execute(LOOKUP_SQL)
-            yield World(server, authority, authority.issue("127.0.0.1"), authority.issue("certified"))
-    finally:
-        shutil.rmtree(directory)
-
-
-@dataclass(frozen=True)
-class Door:
-    """A running proxy."""
-
-    world: World
-    proxy: Proxy
-
-    def options(self, **more: Any) -> dict[str, Any]:
-        return {"host": "127.0.0.1", "port": self.proxy.port, "dbname": "postgres", "user": LOGIN.user,
-                "password": LOGIN.password, "sslmode": "verify-full", "sslrootcert": str(self.world.authority.ca),
-                **more}  # fmt: skip
-
-    def whoami(self, **more: Any) -> str:
-        with psycopg.connect(**self.options(**more)) as connection:
-            row = connection.execute("SELECT current_user").fetchone()
-        assert row is not None
-        return str(row[0])
-
-    def refusal(self, **more: Any) -> str:
-        with pytest.raises(psycopg.OperationalError) as caught:
-            psycopg.connect(**self.options(**more))
-        return str(caught.value)
-
-
-@pytest.fixture
-def thread() -> Iterator[LoopThread]:
-    thread = LoopThread()
-    yield thread
-    thread.close()
-
-
-def door(world: World, thread: LoopThread, config: Config) -> Iterator[Door]:
-    proxy = Proxy(config, Shared(Policy(), Sealers()))
-    thread.run(proxy.start())
-    try:
-        yield Door(world, proxy)
-    finally:
-        thread.run(proxy.shutdown(0))
-
-
-@pytest.fixture
-def relaying(world: World, thread: LoopThread) -> Iterator[Door]:
-    yield from door(world, thread, world.config())
-
-
-@pytest.fixture
-def passing(world: World, thread: LoopThread) -> Iterator[Door]:
-    yield from door(world, thread, world.config(LOOKUP))
-
+from tests.support.tls_servers import DEBIAN_BIN
+from tests.tls.conftest import LOGIN, LOOKUP, Door, World, door
 
 # -- auth.mode: relay ----------------------------------------------------------------------------------------------
 
@@ -246,7 +125,7 @@ def test_a_password_that_was_changed_counts_at_once(passing: Door) -> None:
     ids=["cannot log in", "cannot be run", "may not read"],
 )
 def test_a_lookup_that_fails_lets_nobody_in(world: World, thread: LoopThread, auth: Auth) -> None:
-    for closed in door(world, thread, world.config(auth)):
+    with door(world, thread, world.config(auth)) as closed:
         refused = closed.refusal()
         assert "could not look up how to authenticate the user" in refused
         assert "pg_authid" not in refused
@@ -255,7 +134,7 @@ def test_a_lookup_that_fails_lets_nobody_in(world: World, thread: LoopThread, au
 def test_an_md5_role_has_no_verifier_and_is_relayed(world: World, thread: LoopThread) -> None:
     """The server asks for MD5 there, not for SCRAM."""
     login = LOGINS["md5"]
-    for opened in door(world, thread, world.config(LOOKUP)):
+    with door(world, thread, world.config(LOOKUP)) as opened:
         assert opened.whoami(user=login.user, password=login.password) == login.user
 
 
@@ -266,9 +145,9 @@ def test_the_proxy_shows_its_own_certificate_to_the_server(world: World, thread:
     """`cert` in pg_hba.conf authenticates the proxy, and whoever the proxy lets in."""
     config = world.config()
     upstream = replace(config.upstream, cert=world.client_pair.cert, key=world.client_pair.key)
-    for opened in door(world, thread, replace(config, upstream=upstream)):
+    with door(world, thread, replace(config, upstream=upstream)) as opened:
         assert opened.whoami(user="certified", password=None) == "certified"
-    for opened in door(world, thread, config):
+    with door(world, thread, config) as opened:
         assert "valid client certificate" in opened.refusal(user="certified", password=None)
 
 
@@ -276,7 +155,7 @@ def test_clients_show_a_certificate_where_one_is_demanded(world: World, thread: 
     config = world.config(LOOKUP)
     listen = replace(config.listen, tls="require", client_ca=world.authority.ca)
     shown = {"sslcert": str(world.client_pair.cert), "sslkey": str(world.client_pair.key)}
-    for opened in door(world, thread, replace(config, listen=listen)):
+    with door(world, thread, replace(config, listen=listen)) as opened:
         assert opened.whoami(**shown) == LOGIN.user
         assert opened.whoami(channel_binding="require", **shown) == LOGIN.user
         before = world.server.log_size()
@@ -290,7 +169,7 @@ def test_a_certificate_of_another_authority_is_not_taken(world: World, thread: L
     stranger = Authority(tmp_path).issue("certified")
     config = world.config(LOOKUP)
     listen = replace(config.listen, tls="require", client_ca=world.authority.ca)
-    for opened in door(world, thread, replace(config, listen=listen)):
+    with door(world, thread, replace(config, listen=listen)) as opened:
         before = world.server.log_size()
         assert "connection failed" in opened.refusal(sslcert=str(stranger.cert), sslkey=str(stranger.key))
         assert world.server.log_since(before) == b""
@@ -300,20 +179,20 @@ def test_a_certificate_of_another_authority_is_not_taken(world: World, thread: L
 
 
 def test_tls_without_sslrequest_on_every_leg_of_two_proxies(world: World, thread: LoopThread) -> None:
-    for inner in door(world, thread, world.config(LOOKUP)):
+    with door(world, thread, world.config(LOOKUP)) as inner:
         config = world.config()
         upstream = replace(config.upstream, port=inner.proxy.port, negotiation="direct")
         # The inner proxy's certificate is bound to by the outer one, and the outer's by the client.
-        for outer in door(world, thread, replace(config, upstream=upstream, auth=LOOKUP)):
+        with door(world, thread, replace(config, upstream=upstream, auth=LOOKUP)) as outer:
             assert outer.whoami(sslnegotiation="direct", channel_binding="require") == LOGIN.user
 
 
 def test_tls_without_sslrequest_with_the_server(world: World, thread: LoopThread) -> None:
     config = world.config(LOOKUP)
-    for opened in door(world, thread, replace(config, upstream=replace(config.upstream, negotiation="direct"))):
+    with door(world, thread, replace(config, upstream=replace(config.upstream, negotiation="direct"))) as opened:
         if world.server.version < 17:
             assert "server" in opened.refusal()
-            continue
+            return
         assert opened.whoami(sslnegotiation="direct", channel_binding="require") == LOGIN.user
         with psycopg.connect(**opened.options()) as connection:
             row = connection.execute("SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()").fetchone()
@@ -339,7 +218,7 @@ def test_a_cancel_request_goes_over_tls_on_both_legs(
     config = world.config(LOOKUP)
     negotiation: Negotiation = "direct" if client == "direct" and world.server.version >= 17 else "postgres"
     config = replace(config, listen=replace(config.listen, tls="require"))
-    for opened in door(world, thread, replace(config, upstream=replace(config.upstream, negotiation=negotiation))):
+    with door(world, thread, replace(config, upstream=replace(config.upstream, negotiation=negotiation))) as opened:
         options = opened.options(sslnegotiation=client, max_protocol_version=protocol)
         with psycopg.connect(**options) as connection, psycopg.connect(**options) as other:
             is_long = protocol == "latest" and world.server.version >= 18
@@ -375,7 +254,7 @@ def test_certificates_of_both_legs_may_be_renewed_while_it_serves(world: World, 
         path.write_bytes(content.read_bytes())
     listen = replace(config.listen, cert=listening[0], key=listening[1])
     upstream = replace(config.upstream, ca=new_ca)
-    for opened in door(world, thread, replace(config, listen=listen, upstream=upstream)):
+    with door(world, thread, replace(config, listen=listen, upstream=upstream)) as opened:
         assert opened.whoami(channel_binding="require") == LOGIN.user
         renewed = stranger.issue("127.0.0.1")
         for path, content in zip(listening, (renewed.cert, renewed.key), strict=True):

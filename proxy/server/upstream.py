@@ -57,7 +57,7 @@ async def connect(upstream: Upstream, context: ssl.SSLContext | None) -> Leg:
     except TimeoutError as error:
         raise CannotConnect(f"no connection after {CONNECT_TIMEOUT:g} seconds") from error
     except OSError as error:
-        raise CannotConnect(str(error)) from error
+        raise CannotConnect(reason_of(error)) from error
 
 
 async def cancel(upstream: Upstream, context: ssl.SSLContext | None, packet: bytes) -> None:
@@ -72,6 +72,11 @@ async def cancel(upstream: Upstream, context: ssl.SSLContext | None, packet: byt
                     pass
     finally:
         leg.close()
+
+
+def reason_of(error: Exception) -> str:
+    """What the log says of `error`: one of a connection that ends amid the TLS handshake has no text of its own."""
+    return str(error) or "the connection was closed"
 
 
 def set_socket_options(sock: socket.socket, keepalive: int) -> None:
@@ -89,10 +94,12 @@ def set_socket_options(sock: socket.socket, keepalive: int) -> None:
 
 async def _connect_direct(upstream: Upstream, context: ssl.SSLContext) -> Leg:
     """TLS without SSLRequest, as PostgreSQL 17 and later take it: only with ALPN, on both sides."""
+    sock = await _socket(upstream)
     try:
-        leg = await _leg(await _socket(upstream), context, upstream.host)
-    except ssl.SSLError as error:
-        raise CannotConnect(f"direct TLS with the server failed: {error}") from error
+        leg = await _leg(sock, context, upstream.host)
+    except OSError as error:  # ssl.SSLError is one
+        hint = ", as by servers before 17 and by those with ssl = off" if isinstance(error, ConnectionError) else ""
+        raise CannotConnect(f"direct TLS with the server failed: {reason_of(error)}{hint}") from error
     tls: ssl.SSLObject | None = leg.transport.get_extra_info("ssl_object")
     if tls is None or tls.selected_alpn_protocol() != ALPN_PROTOCOL:
         leg.abort()
@@ -113,7 +120,7 @@ async def _connect_tls(upstream: Upstream, context: ssl.SSLContext) -> Leg:
         try:
             return await _leg(sock, context, upstream.host)
         except OSError as error:  # ssl.SSLError is one
-            raise _HandshakeFailed(str(error)) from error
+            raise _HandshakeFailed(reason_of(error)) from error
     if answer == b"N" and upstream.tls == "prefer":
         return await _leg(sock)
     sock.close()

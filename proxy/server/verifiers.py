@@ -15,7 +15,7 @@ import asyncpg
 from proxy.config import Config
 from proxy.crypto.scram import Verifier
 from proxy.errors import ConfigError, SealwireError
-from proxy.server.upstream import CONNECT_TIMEOUT
+from proxy.server.upstream import CONNECT_TIMEOUT, reason_of
 
 if TYPE_CHECKING:
     Pool = asyncpg.Pool[asyncpg.Record]
@@ -65,7 +65,7 @@ class Verifiers:
         except TimeoutError as error:
             raise CannotLookUp(f"no answer after {CONNECT_TIMEOUT:g} seconds") from error
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
-            raise CannotLookUp(str(error)) from error
+            raise CannotLookUp(reason_of(error)) from error
         finally:
             self._under_way -= 1
             if self._is_retired and not self._under_way:

@@ -6,18 +6,21 @@ import asyncio
 import hashlib
 import ssl
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from structlog.testing import capture_logs
 
-from proxy.config import Listen, Upstream, UpstreamTlsMode
+from proxy.config import Auth, Listen, Upstream, UpstreamTlsMode
+from proxy.config.model import Negotiation
 from proxy.errors import ConfigError
 from proxy.server import tls
 from proxy.server.edge import Edge
 from proxy.server.leg import WRITE_HIGH_WATER
 from tests.server.certificates import Authority, Pair
-from tests.server.fakes import SSL_REQUEST, START, Script, Sessions, client, echo, make_config, running
+from tests.server.fakes import SSL_REQUEST, START, Script, Sessions, client, echo, make_config, running, scripted_server
 
 
 def tls_server(pair: Pair, *, answer: bytes = b"S") -> Script:
@@ -383,3 +386,31 @@ async def test_direct_tls_never_goes_on_without_tls(config_file: Path) -> None:
     ):
         assert b"C08001" in await reader.read()
         assert sessions.all == []
+
+
+@pytest.mark.parametrize(
+    ("negotiation", "auth", "expected"),
+    [
+        ("postgres", Auth(), "TLS with the server failed: the connection was closed"),
+        ("direct", Auth(), "direct TLS with the server failed: the connection was closed, as by servers before 17"),
+        ("direct", Auth(mode="scram", user="lookup"), "the connection was closed"),
+    ],
+)
+async def test_the_log_says_why_where_the_server_closes_instead_of_shaking_hands(
+    config_file: Path, negotiation: Negotiation, auth: Auth, expected: str
+) -> None:
+    """asyncio has no text for that."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if await reader.read(8) == SSL_REQUEST:
+            writer.write(b"S")
+            await reader.read(1)
+
+    async with scripted_server(script) as port:
+        upstream = Upstream(port=port, tls="require", negotiation=negotiation)
+        config = replace(make_config(config_file, upstream=upstream), auth=auth)
+        with capture_logs() as log:
+            async with Edge(config, Sessions()) as edge, client(edge) as (reader, _):
+                assert await reader.read()
+    (reason,) = [entry["reason"] for entry in log if "reason" in entry]
+    assert reason.startswith(expected)

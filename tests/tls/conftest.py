@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from proxy.config import Auth, Config, Keys, Limits, Listen, Policy, Upstream
+from proxy.config.model import Negotiation
 from proxy.server.main import Proxy
 from proxy.session.shared import Shared
 from tests.server.certificates import Authority, Pair
@@ -37,8 +38,16 @@ GRANT EXECUTE ON FUNCTION auth.find(text) TO lookup;
 CREATE ROLE certified LOGIN;
 CREATE ROLE expired LOGIN PASSWORD 'pencil' VALID UNTIL '2001-01-01';
 CREATE ROLE passwordless LOGIN;
+CREATE ROLE encrypted LOGIN PASSWORD 'pencil';
+CREATE ROLE badge LOGIN PASSWORD 'pencil';
+CREATE ROLE fitting LOGIN PASSWORD 'pencil';
+CREATE ROLE misfit LOGIN PASSWORD 'pencil';
 """
 RULES = """\
+hostssl all encrypted 127.0.0.1/32 scram-sha-256
+host all encrypted 127.0.0.1/32 reject
+hostssl all badge 127.0.0.1/32 scram-sha-256 clientcert=verify-ca
+hostssl all fitting,misfit 127.0.0.1/32 scram-sha-256 clientcert=verify-full
 host all lookup 127.0.0.1/32 scram-sha-256
 host all expired,passwordless,nobody 127.0.0.1/32 scram-sha-256
 hostssl all certified 127.0.0.1/32 cert
@@ -51,8 +60,43 @@ class World:
 
     server: Server
     authority: Authority
+    server_pair: Pair
     proxy_pair: Pair
     client_pair: Pair
+
+    @property
+    def negotiations(self) -> tuple[Negotiation, ...]:
+        """How TLS may begin with this server."""
+        return ("postgres", "direct") if self.server.version >= 17 else ("postgres",)
+
+    @contextlib.contextmanager
+    def setting(self, name: str, value: str) -> Iterator[None]:
+        """The server with another setting, for connections from now on."""
+        with psycopg.connect(self.server.dsn(), autocommit=True) as owner:
+            owner.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+            owner.execute("SELECT pg_reload_conf()")
+            try:
+                yield
+            finally:
+                owner.execute(f"ALTER SYSTEM RESET {name}")
+                owner.execute("SELECT pg_reload_conf()")
+
+    @contextlib.contextmanager
+    def showing(self, pair: Pair) -> Iterator[None]:
+        """The server with another certificate, for connections from now on."""
+        self._install(pair)
+        try:
+            yield
+        finally:
+            self._install(self.server_pair)
+
+    def _install(self, pair: Pair) -> None:
+        data = self.server.data_dir
+        assert data is not None
+        (data / "server.crt").write_bytes(pair.cert.read_bytes())
+        (data / "server.key").write_bytes(pair.key.read_bytes())
+        with psycopg.connect(self.server.dsn(), autocommit=True) as owner:
+            owner.execute("SELECT pg_reload_conf()")
 
     def config(self, auth: Auth | None = None) -> Config:
         directory = self.proxy_pair.cert.parent
@@ -85,7 +129,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
         with tls_server(request.param, settings, files, RULES) as server:
             with psycopg.connect(server.dsn(), autocommit=True) as owner:
                 owner.execute(LOOKUP_SQL)
-            yield World(server, authority, authority.issue("127.0.0.1"), authority.issue("certified"))
+            yield World(server, authority, pair, authority.issue("127.0.0.1"), authority.issue("certified"))
     finally:
         shutil.rmtree(directory)
 
@@ -142,3 +186,7 @@ def relaying(world: World, thread: LoopThread) -> Iterator[Door]:
 def passing(world: World, thread: LoopThread) -> Iterator[Door]:
     with door(world, thread, world.config(LOOKUP)) as opened:
         yield opened
+
+
+async def reloaded(proxy: Proxy) -> None:
+    assert proxy.reload_tls()

@@ -18,12 +18,11 @@ import pytest
 
 from proxy.config import Auth
 from proxy.config.model import Negotiation
-from proxy.server.main import Proxy
 from tests.server.certificates import Authority
 from tests.support.servers import LOGINS
 from tests.support.stack import LoopThread
 from tests.support.tls_servers import DEBIAN_BIN
-from tests.tls.conftest import LOGIN, LOOKUP, Door, World, door
+from tests.tls.conftest import LOGIN, LOOKUP, Door, World, door, reloaded
 
 # -- auth.mode: relay ----------------------------------------------------------------------------------------------
 
@@ -277,7 +276,3 @@ def test_connections_that_look_verifiers_up_do_not_outlive_a_reload(passing: Doo
         while before in (found := watcher.execute(looking).fetchall()):
             pass
         assert len(found) == 1
-
-
-async def reloaded(proxy: Proxy) -> None:
-    assert proxy.reload_tls()

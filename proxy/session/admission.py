@@ -62,11 +62,13 @@ class Admission:
         """The message at hand has been dealt with."""
         self._doubted = False
 
-    def abandon(self) -> None:
-        """The server skips the message at hand, or it has failed."""
+    def abandon(self) -> bool:
+        """The server skips the message at hand, or it has failed. True: because what was asked has failed."""
         guard, self._guard = self._guard, None
-        if guard is not None:
-            self._c.planner.doubt()
+        if guard is None:
+            return False
+        self._c.planner.doubt()
+        return guard.has_failed
 
     def _settle(self) -> bool:
         """Takes over what was answered. False: not all has been."""

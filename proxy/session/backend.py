@@ -48,6 +48,7 @@ class Backend:
         self._gathered: int | None = None
         self._late: bytes | None = None  # a row description that is still to be told
         self._fail_block = False
+        self._strays: list[bytes] = []
 
     def handle(self, item: Item) -> None:
         """Deal with one item. Raises ProtocolViolation."""
@@ -138,6 +139,9 @@ class Backend:
         if kind is Kind.REPLICATION and not ends:
             self._streaming(type_, raw)
             return
+        if kind is Kind.STRAYS:
+            self._stray(expectation, raw, ends=ends)
+            return
         if expectation.refusal is not None and kind is Kind.PARSE:
             raise ProtocolViolation("a statement that must fail did not")
         match chr(type_):
@@ -226,6 +230,21 @@ class Backend:
             c.client.set_passing("d", passing=True)
         c.to_client.append(raw)
 
+    def _stray(self, expectation: Expectation, raw: bytes, *, ends: bool) -> None:
+        """An answer to Syncs amid the rows of a COPY that has failed. The last one is to ours."""
+        c = self._c
+        if not ends:
+            self._ready(raw)
+            self._strays.append(raw)
+            return
+        if not self._strays:
+            raise ProtocolViolation("unexpected answer to Sync")
+        c.to_client += self._strays[:-1]
+        # The Sync of a script is still to come, however many count.
+        c.discarding = expectation.is_skipping and (len(self._strays) == 1 or expectation.in_script)
+        self._strays = []
+        self._copy_over(behind=len(c.replies))
+
     # -- ends ----------------------------------------------------------------------------------------------------------
 
     def _end(self, expectation: Expectation, raw: bytes) -> None:
@@ -283,6 +302,8 @@ class Backend:
             c.to_client.append(self._shown(expectation, fields, raw))
         if not ends:
             self._copy_over(behind=len(c.replies) - 1)
+            if expectation.has_strays:
+                c.count_strays(in_script=expectation.in_script)
             return
         if kind is Kind.PARSE and expectation.changes:
             # A Parse of the unnamed statement has destroyed the one before it, whether it succeeds or not.
@@ -295,6 +316,8 @@ class Backend:
             if dropped.injection is not None and dropped.injection is not expectation.injection:
                 dropped.injection.dropped()
         self._copy_over(behind=len(c.replies))
+        if expectation.has_strays:
+            c.count_strays(in_script=expectation.in_script)
 
     def _shown(self, expectation: Expectation, fields: messages.Fields, raw: bytes) -> bytes:
         """The error as the client gets it: the refusal where the poison has failed, else the server's own."""

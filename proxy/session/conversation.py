@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from proxy.config import SealedColumn
 from proxy.errors import Refused
 from proxy.session.copying import CopyTransform
 from proxy.session.guarding import Guard, Held, SealersNow
-from proxy.session.injection import Injection
+from proxy.session.injection import NAME, Injection
 from proxy.session.names import Change, Names
 from proxy.session.planner import Basis, Planner
 from proxy.session.refusals import POISON, POISON_NAME, outranks_transaction
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from proxy.session.binding import Bound
 
 LiteralKeys = tuple[tuple[SealedColumn, int], ...]
+
+ENDS_TRANSACTION: Final = frozenset(("COMMIT", "ROLLBACK", "PREPARE TRANSACTION"))
+"""Tags of statements that end a transaction, or a part of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,10 @@ class Expectation:
     """Describe in a script: the row description is told with the first row, and not at all in front of an error."""
     copy: CopyTransform | None = None
     """Seals or opens the rows of the COPY under way."""
+    has_strays: bool = False
+    """Sync was sent amid the rows of that COPY."""
+    is_skipping: bool = False
+    """STRAYS: the server ignored what it read up to the first of them."""
     copy_error: Refused | None = None
     """What is wrong with the client's rows; the server was told by CopyFail."""
 
@@ -144,6 +151,7 @@ class Expectation:
         self.index += 1
         self.openers = None
         self.copy = None
+        self.has_strays = False
 
     def abandon(self) -> None:
         """Nothing of it will happen any more."""
@@ -196,7 +204,11 @@ class Conversation:
         self.batch_empty = True
         """Nothing was sent since the last message that ReadyForQuery answers."""
         self._joined = self._executed = -1
-        """The last batch in which something was executed: of our own, and of the client's."""
+        """The last batch in which something was executed since a transaction ended: of our own, and of the client's."""
+        self._clients = -1
+        """The last batch in which something is of the client."""
+        self._synced = True
+        """What ended the batch before the one at hand was Sync."""
         self.discarding = False
         """The batch has failed, or will when the server gets there: what the client sends up to Sync is dropped."""
         self.owes_failure = False
@@ -237,23 +249,61 @@ class Conversation:
     def send(self, kind: Kind, raw: bytes, expectation: Expectation) -> None:
         """A message that will be answered goes to the server."""
         self.replies.push(kind, expectation)
+        if expectation.injection is None:
+            self._clients = self.batch
         if kind is Kind.EXECUTE:
             if expectation.injection is not None:
                 self._joined = self.batch
+            elif expectation.plan is not None and expectation.plan.tag in ENDS_TRANSACTION:
+                self._joined = self._executed = -1
             elif expectation.plan is not None and expectation.plan.tag:  # an empty statement begins nothing
                 self._executed = self.batch
         self.to_server.append(raw)
         if kind in ENDED_BY_READY:
-            self.batch += 1
-            self.batch_empty = True
+            self.end_batch(by_sync=kind in (Kind.SYNC, Kind.STRAYS))
         else:
             self.batch_empty = False
 
+    def end_batch(self, *, by_sync: bool) -> None:
+        """What ReadyForQuery answers has been sent."""
+        self.batch += 1
+        self.batch_empty = True
+        self._synced = by_sync
+
     @property
     def is_joined(self) -> bool:
-        """Of what the batch at hand executes, all is our own. That begins an implicit transaction block, which a Query
-        would not end (XACT_FLAGS_PIPELINING in `src/backend/tcop/postgres.c`), and which but for us would not be."""
-        return self._joined == self.batch != self._executed
+        """Of what the batch at hand executes, all is our own, outside of a transaction. That begins an implicit
+        transaction block, which a Query would not end (XACT_FLAGS_PIPELINING in `src/backend/tcop/postgres.c`), and
+        which but for us would not be."""
+        return self.status == b"I" and self._joined == self.batch != self._executed
+
+    @property
+    def is_open(self) -> bool:
+        """The transaction goes on behind a Query of one statement: a block, or what a pipeline has begun. To be asked
+        where all has been answered."""
+        return self.status == b"T" or self._executed == self.batch
+
+    @property
+    def may_be_pipeline(self) -> bool:
+        """The transaction that is open may be the implicit one of a pipeline, which only a Sync of the client may end:
+        what came last was a Query, which does not end it."""
+        return self.status == b"T" and not self._synced
+
+    @property
+    def is_unclaimed(self) -> bool:
+        """What the batch at hand consists of is our own, sent on account of a message of the client's that waits."""
+        return not self.batch_empty and self._clients != self.batch
+
+    def claim(self) -> None:
+        """The message that waited is skipped."""
+        self._clients = self.batch
+
+    def count_strays(self, *, in_script: bool) -> None:
+        """A COPY with Syncs amid its rows has failed: hold the client until it is known how many of them count."""
+        self.copy = Copy.PENDING
+        unknown = messages.build_close(messages.Target(b"S", NAME))
+        expectation = Expectation(is_skipping=self.replies.skipping, in_script=in_script)
+        self.send(Kind.STRAYS, messages.SYNC + unknown + messages.FLUSH, expectation)
 
     def fail_copy(self, error: Refused) -> None:
         """End the client's COPY with an error: the server gets CopyFail, and what it says to that becomes `error`."""

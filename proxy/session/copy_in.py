@@ -11,15 +11,19 @@ from proxy.wire.replies import Kind
 
 
 def pass_copy_data(c: Conversation, kind: str, item: Frame | Head | Oversized) -> bool:
-    """The server is copying in. Sync and Flush would be ignored, so they are not sent: nothing must answer them."""
+    """The server is copying in, or was: a Sync counts where the COPY has failed before the server comes to it. A pooler
+    in between would keep an account of its own, so there it is taken to be ignored."""
+    head = c.replies.head
     if kind in "SH":
+        if kind == "S" and head is not None and not c.planner.pooled:
+            head[1].has_strays = True
+            c.to_server.append(messages.SYNC)
         return True
     if kind not in "dcf":
         raise UnexpectedType(f"unexpected message type 0x{item.type:02X} during COPY from stdin", item.type)
     if isinstance(item, Oversized):
         c.fail_copy(too_large(f"a message of {item.size} bytes"))
         return True
-    head = c.replies.head
     transform = None if head is None else head[1].copy
     data = item.raw if isinstance(item, Stream) else item.raw[HEADER:]
     try:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final
 
 from proxy.errors import MalformedMessage, ProtocolViolation, Refused, UnexpectedType
 from proxy.session import references, rewriting
@@ -31,18 +30,12 @@ from proxy.session.refusals import (
     plan_changed,
     too_large,
 )
-from proxy.session.script import Script
+from proxy.session.script import Script, needs_script
 from proxy.sql import split
-from proxy.sql.plan import Effect, Failure, Plan, Statement
+from proxy.sql.plan import Failure, Plan, Statement
 from proxy.wire import messages
 from proxy.wire.frames import HEADER, Head, Item, Oversized, Run
 from proxy.wire.replies import Kind
-
-# Plans whose statements neither name a relation nor depend on the search_path.
-_INDEPENDENT_TAGS: Final = frozenset(
-    ("SET", "RESET", "SHOW", "LISTEN", "UNLISTEN", "NOTIFY", "DEALLOCATE", "DEALLOCATE ALL", "DISCARD ALL", "DISCARD")
-)
-_LATER_BATCH: Final = Effect.CATALOG | Effect.SETTINGS
 
 
 class Frontend:
@@ -100,9 +93,10 @@ class Frontend:
         if c.copy is Copy.PENDING or not self.advance():
             return False
         if (c.replies.skipping or c.discarding) and kind != "S":
-            self._admission.abandon()
-            if self._reader.dropped() and kind == "Q":
-                self._sync(messages.SYNC)  # the server would skip the Query, which for the client began the batch
+            asked = self._admission.abandon(), self._reader.abandon()
+            if kind == "Q" and any(asked):
+                self._sync(messages.SYNC)  # nothing else has failed, and the failure is told as the Query's
+            c.claim()
             return True  # as the server does, or would do
         if kind in "dcf":
             return True  # the rest of a COPY that has failed; the server ignores it too
@@ -125,7 +119,6 @@ class Frontend:
         if handled:
             self._reread = False
             self._admission.done()
-            self._reader.settled()
         return handled
 
     def _deal(self, kind: str, raw: bytes) -> bool:
@@ -141,7 +134,7 @@ class Frontend:
         # No ReadFailed from here: a reading inside a batch has no Sync of its own, so its failure skips the rest.
         if self._c.copy is Copy.NONE and self._script.run():
             self._script = None
-            self._reader.dropped()
+            self._reader.abandon()
             self._admission.abandon()
         return self._script is None
 
@@ -274,26 +267,9 @@ class Frontend:
         if analysed is None:
             return False
         found = analysed[0]
-        in_script = c.is_joined or self.needs_script(found)
-        if not in_script:
-            settled = self._settled(found)
-            if settled is None:
-                return False
-            # Behind the messages of a guard, a Query would not end the transaction that they begin.
-            in_script = self.needs_guard([one.plan for one in settled])
-            if not in_script:
-                self._admission.require_links(settled)
-        if in_script:
-            if c.replies.may_skip:
-                # Whether the server skips this Query must be known first: a script's Sync would end the skipping. A
-                # Query in between would not.
-                if not c.batch_empty and self._flushed != c.batch:
-                    self._flushed = c.batch
-                    c.to_server.append(messages.FLUSH)
-                return False
-            self._script = Script(c, self, [text[start:end] for start, end in split(text)])
-            self.advance()
-            return True
+        passes = self._passes(text, found)
+        if not passes:
+            return passes is False
         expectation = Expectation()
         pieces: list[str] = []
         edited = False
@@ -327,6 +303,33 @@ class Frontend:
         self._send_query(raw, expectation)
         return True
 
+    def _passes(self, text: str, found: Analysis) -> bool | None:
+        """True: a Query may be sent as one message. False: a script runs it. None: hold it. Raises Refused, Again."""
+        c = self._c
+        in_script = c.is_joined or self.needs_script(found)
+        settled: Sequence[references.Resolved] = ()
+        if not in_script:
+            known = self._settled(found)
+            if known is None:
+                return None
+            settled = known
+            if not self.needs_guard([one.plan for one in settled]):
+                self._admission.require_links(settled)
+                return True
+        if c.replies:
+            # Whether the server skips this Query must be known first: a script's Sync would end the skipping. And in
+            # which transaction it would be.
+            if not c.batch_empty and self._flushed != c.batch:
+                self._flushed = c.batch
+                c.to_server.append(messages.FLUSH)
+            return None
+        if not in_script and len(found) == 1 and c.is_open:
+            return self.admits(settled) or None
+        # Behind the messages of a guard, a Query would not end the transaction that they begin.
+        self._script = Script(c, self, [text[start:end] for start, end in split(text)])
+        self.advance()
+        return False
+
     def _settled(self, found: Analysis) -> list[references.Resolved] | None:
         """The statements up to a refusal; None: what one names is not known yet. Asked before any is noted as sent."""
         plans: list[references.Resolved] = []
@@ -343,16 +346,8 @@ class Frontend:
         return references.resolve(self._c, plan, self._current, inherited=self._inherited)
 
     def needs_script(self, found: Analysis) -> bool:
-        """A statement behind one that changes catalog or settings can only be analysed when that one has run."""
-        changed = False
-        plans = [one.plan if isinstance(one, Statement) else Plan() for one in found]
-        for plan, effects in zip(plans, references.effects_in_order(self._c, plans), strict=True):
-            independent = Effect.TRANSACTION in plan.effects or plan.tag in _INDEPENDENT_TAGS
-            if changed and not independent:
-                return True
-            undone = Effect.TRANSACTION in effects and self._c.planner.is_changed
-            changed = changed or undone or bool(effects & _LATER_BATCH)
-        return False
+        """As `script.needs_script`."""
+        return needs_script(self._c, found)
 
     def admits(self, resolved: Sequence[references.Resolved]) -> bool:
         """As `Admission.admits`."""
@@ -397,7 +392,7 @@ class Frontend:
         if not self.admits((references.Resolved(plan, links),)):
             return False
         own, sent = rewriting.parsed(parse, text, plan, c.settings, c.sealers, c.planner.encode)
-        basis = c.planner.basis if depends else None
+        basis = c.planner.basis if depends and found else None
         keys = rewriting.literal_keys(plan, c.sealers)
         prepared = Prepared(
             text, parse.types, plan, basis, whole=whole, keys=keys, links=links, turn=c.planner.turn, sent=sent

@@ -112,6 +112,7 @@ class Guard:
     def __init__(self, tables: Sequence[Unsettled], catalog: Catalog) -> None:
         self.tables = tuple(tables)
         self.finished = False
+        self.has_failed = False
         self._catalog = catalog
         self._described: list[dict[str, tuple[int, int]]] = []
         self._state: dict[int, _State] = {}
@@ -165,7 +166,7 @@ class Guard:
 
     def failed(self, _raw: bytes) -> None:
         """The server's ErrorResponse, which the client gets. The message that waits for this guard is skipped."""
-        self.finished = True
+        self.finished = self.has_failed = True
 
     def dropped(self) -> None:
         """Skipped by the server, because something before it failed."""

@@ -44,6 +44,8 @@ class Wanted(enum.Enum):
     SESSION = SESSION_QUERY
     STATEMENTS = STATEMENTS_QUERY
     """Takes an array of names."""
+    NOTHING = "SHOW transaction_isolation"
+    """Begins an implicit transaction block, and takes no snapshot in it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,8 +1,11 @@
 """When an analysis may rest on what the planner knows, and the reading of what it does not know.
 
-Between batches the queries have a Sync of their own, and the client's message is sent when they are answered. Where a
-pooler lends out server processes (`Planner.pooled`), that message could meet another process than they have met: there
-they begin the client's batch, and so its transaction, for which the pooler keeps the process.
+Between batches the queries have a Sync of their own, and the client's message is sent when they are answered. But they
+begin the client's batch, without a Sync,
+
+- where a pooler lends out server processes (`Planner.pooled`): that message could meet another process than they have
+  met, but for the transaction that they begin, for which the pooler keeps the process;
+- behind a Query in a pipeline: the Sync would end the implicit transaction, which goes on behind the Query.
 """
 
 from __future__ import annotations
@@ -31,7 +34,6 @@ class Reader:
         self._by_query = by_query
         self._injection: Injection | None = None
         self._batch = -1  # the one for which the planner was told that the server process may be another
-        self._begun = -1  # the one that a reading has begun, until the client's first message is in it
 
     @property
     def at_rest(self) -> bool:
@@ -41,14 +43,10 @@ class Reader:
     def _pooled(self) -> bool:
         return self._c.planner.pooled and not self._by_query
 
-    def dropped(self) -> bool:
-        """Nobody waits for the reading any more. True: it has begun the batch, which holds nothing else."""
-        begun, self._begun, self._injection = self._begun, -1, None
-        return begun == self._c.batch
-
-    def settled(self) -> None:
-        """A message of the client has been dealt with."""
-        self._begun = -1
+    def abandon(self) -> bool:
+        """Nobody waits for the reading any more. True: it has failed itself."""
+        injection, self._injection = self._injection, None
+        return injection is not None and injection.error is not None
 
     def ready(self) -> bool:
         """Whether an analysis may rest on what is known. False: something is being read. Raises ReadFailed."""
@@ -63,10 +61,12 @@ class Reader:
                 raise ProtocolViolation("unexpected answer to a catalog query")  # asking again would not end
             c.planner.take(injection.wanted, injection.values, injection.epoch)
         planner = c.planner
+        if planner.is_changed and c.replies.awaits_ready:
+            return False  # the end of a transaction may take that back
         if self._pooled and self._batch != c.batch:
             if c.batch_empty and c.replies:
                 return False
-            if not (c.batch_empty and c.status == b"T"):
+            if c.status != b"T" or not (c.batch_empty or c.is_unclaimed):
                 planner.distrust()
             self._batch = c.batch
         wanted = planner.wanted()
@@ -86,9 +86,7 @@ class Reader:
         if names:
             wanted += (Wanted.STATEMENTS,)
         joins = self._pooled and c.status == b"I"
-        if joins and c.batch_empty:
-            self._begun = c.batch
-        own_sync = c.batch_empty and not joins
+        own_sync = self._by_query or (c.batch_empty and not joins and not c.may_be_pipeline)
         self._injection = Injection(
             wanted, epoch=planner.database.epoch, own_sync=own_sync, as_query=self._by_query, names=names
         )

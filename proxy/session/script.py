@@ -3,25 +3,49 @@
 It is sent as one batch of the extended protocol: Parse, Bind, Describe and Execute for each statement, one Sync at the
 end. That gives what Query gives, one implicit transaction that the first error ends, and lets the catalog be read in
 between, inside that transaction. The client sees the answers of a Query.
+
+The statements of a string with several are in a transaction block from the first on, those of a batch from the second
+on; so a statement of our own goes in front of the first, and of what follows the end of a transaction.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from proxy.errors import Refused
-from proxy.session import rewriting
-from proxy.session.conversation import Conversation, Copy, Expectation, Portal
+from proxy.session import references, rewriting
+from proxy.session.conversation import ENDS_TRANSACTION, Conversation, Copy, Expectation, Portal
 from proxy.session.guarding import Again
+from proxy.session.injection import Injection
+from proxy.session.planner import Wanted
 from proxy.session.plans import Analysis
 from proxy.session.references import Resolved
 from proxy.session.refusals import as_refused
 from proxy.session.values import BINARY_FORMAT
-from proxy.sql.plan import Failure, Plan
+from proxy.sql.plan import Effect, Failure, Plan, Statement
 from proxy.wire import messages
 from proxy.wire.messages import Bind, Parse, Target
 from proxy.wire.replies import Kind
+
+# Plans whose statements neither name a relation nor depend on the search_path.
+_INDEPENDENT_TAGS: Final = frozenset(
+    ("SET", "RESET", "SHOW", "LISTEN", "UNLISTEN", "NOTIFY", "DEALLOCATE", "DEALLOCATE ALL", "DISCARD ALL", "DISCARD")
+)
+_LATER_BATCH: Final = Effect.CATALOG | Effect.SETTINGS
+
+
+def needs_script(conversation: Conversation, found: Analysis) -> bool:
+    """A statement behind one that changes catalog or settings can only be analysed when that one has run."""
+    changed = False
+    plans = [one.plan if isinstance(one, Statement) else Plan() for one in found]
+    for plan, effects in zip(plans, references.effects_in_order(conversation, plans), strict=True):
+        independent = Effect.TRANSACTION in plan.effects or plan.tag in _INDEPENDENT_TAGS
+        if changed and not independent:
+            return True
+        undone = Effect.TRANSACTION in effects and conversation.planner.is_changed
+        changed = changed or undone or bool(effects & _LATER_BATCH)
+    return False
 
 
 class Sender(Protocol):
@@ -41,6 +65,7 @@ class Script:
         self._sender = sender
         self._statements = statements
         self._next = 0
+        self._begins = len(statements) > 1 and conversation.status == b"I"  # the next one would begin a transaction
 
     def run(self) -> bool:
         """Send what can be sent. True: all is sent, or an error has ended it; the closing Sync is on its way."""
@@ -79,9 +104,17 @@ class Script:
         # What these run comes to an end before the description of its rows is sent (PORTAL_UTIL_SELECT in pquery.c).
         is_late = plan.executes is not None or plan.fetches is not None or plan.explains or plan.tag == "CALL"
         resolved = self._sender.resolve(plan)
-        if resolved is None or not self._sender.admits((resolved,)):
+        if resolved is None:  # pragma: no cover - all that may change a name was answered when the script began
+            return False
+        if self._begins:
+            self._begins = False
+            nothing = Injection((Wanted.NOTHING,), epoch=c.planner.database.epoch, own_sync=False)
+            for kind, raw in nothing.messages():
+                c.send(kind, raw, Expectation(injection=nothing))
+        if not self._sender.admits((resolved,)):
             return False
         plan = resolved.plan
+        self._begins = len(self._statements) > 1 and plan.tag in ENDS_TRANSACTION
         formats = (BINARY_FORMAT,) if resolved.is_binary else ()
         piece = rewriting.splice(plan, c.settings, c.sealers)
         query = c.planner.encode(text if piece is None else piece)

@@ -127,7 +127,7 @@ class Steady:
                 return None
         except (Unlike, Refused, ProtocolViolation):
             return None
-        c.batch += 1
+        c.end_batch(by_sync=kind != _QUERY)
         return sent
 
     def _is_calm(self) -> bool:

@@ -17,7 +17,9 @@ The theory, once ("Message Flow" in the manual):
   there) an error drops nothing: ReadyForQuery follows in any case.
 - NoticeResponse, ParameterStatus and NotificationResponse may come at any moment, and are not answers.
 - COPY FROM STDIN swallows every Sync until CopyDone or CopyFail. So whoever sends must not send a Sync behind a COPY
-  before it knows whether copying began; the queue takes that as given.
+  before it knows whether copying began; the queue takes that as given. A Sync amid the rows gets no entry. Should the
+  COPY have failed before the server came to it, it is answered after all; how many are, is not known. So when the
+  error comes, an entry "strays" is made for them, and a Sync and a Close are sent behind them: Z* of theirs, Z, 3.
 
 A server message that fits no entry is a violation.
 """
@@ -47,9 +49,11 @@ class Kind(enum.Enum):
     FUNCTION_CALL = enum.auto()
     REPLICATION = enum.auto()
     """A Query that holds a replication command."""
+    STRAYS = enum.auto()
+    """Syncs amid the rows of a COPY that has failed, with a Sync and a Close behind them."""
 
 
-ENDED_BY_READY: Final = frozenset((Kind.SYNC, Kind.QUERY, Kind.FUNCTION_CALL, Kind.REPLICATION))
+ENDED_BY_READY: Final = frozenset((Kind.SYNC, Kind.QUERY, Kind.FUNCTION_CALL, Kind.REPLICATION, Kind.STRAYS))
 """What ReadyForQuery answers."""
 
 
@@ -64,6 +68,7 @@ _MORE: Final[dict[Kind, frozenset[int]]] = {
     Kind.QUERY: frozenset(b"TDCIGHdcE"),
     Kind.FUNCTION_CALL: frozenset(b"VE"),
     Kind.REPLICATION: frozenset(b"TDCGHWdcE"),
+    Kind.STRAYS: frozenset(b"Z"),
 }
 _LAST: Final[dict[Kind, frozenset[int]]] = {
     Kind.PARSE: frozenset(b"1"),
@@ -76,6 +81,7 @@ _LAST: Final[dict[Kind, frozenset[int]]] = {
     Kind.QUERY: frozenset(b"Z"),
     Kind.FUNCTION_CALL: frozenset(b"Z"),
     Kind.REPLICATION: frozenset(b"Z"),
+    Kind.STRAYS: frozenset(b"3"),
 }
 _ERROR: Final = ord("E")
 
@@ -104,20 +110,10 @@ class Replies(Generic[T]):
         """Something that ReadyForQuery answers has been sent: whatever is at the head, its batch is complete."""
         return any(kind in ENDED_BY_READY for kind, _ in self._entries)
 
-    @property
-    def may_skip(self) -> bool:
-        """A message that was sent may fail, with no Sync behind it: what is sent now may be skipped."""
-        for kind, _ in reversed(self._entries):
-            if kind is Kind.SYNC:
-                return False
-            if kind not in ENDED_BY_READY:
-                return True
-        return False
-
     def push(self, kind: Kind, context: T) -> None:
         """A message was sent. While skipping only Sync is sent: all else would be ignored by the server."""
         if self.skipping:
-            if kind is not Kind.SYNC:
+            if kind not in (Kind.SYNC, Kind.STRAYS):
                 raise RuntimeError("only Sync is answered now")
             self.skipping = False
         self._entries.append((kind, context))

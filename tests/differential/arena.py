@@ -51,6 +51,7 @@ class Arena:
 
     direct: Side
     through: tuple[Side, ...]
+    version: int
 
     def run(self, seed: int) -> tuple[Difference | None, bool]:
         """The difference that the conversation of this number shows, if any, and whether a proxy has refused."""
@@ -61,7 +62,7 @@ class Arena:
         golden = self.direct.play(talk)
         refused = False
         for side in self.through:
-            verdict, what = compare.judge(golden, side.play(talk), sealed=side.sealed)
+            verdict, what = compare.judge(golden, side.play(talk), sealed=side.sealed, version=self.version)
             refused = refused or verdict is Verdict.REFUSED
             if verdict is Verdict.DIFFERENT:
                 return self._shortened(seed, talk, side, what), refused
@@ -72,7 +73,9 @@ class Arena:
             golden = self.direct.play(one, _IMPATIENCE)
             if compare.is_silent(golden):
                 return ""  # it waits for what was left out
-            verdict, found = compare.judge(golden, side.play(one, _IMPATIENCE), sealed=side.sealed)
+            verdict, found = compare.judge(
+                golden, side.play(one, _IMPATIENCE), sealed=side.sealed, version=self.version
+            )
             return found if verdict is Verdict.DIFFERENT else ""
 
         short = shrunk(talk, lambda one: bool(difference(one)))
@@ -92,7 +95,7 @@ def arena(server: Server) -> Iterator[Arena]:
         over = Side(_through(empty), keeper)
         sealing = Side(_through(policy), enter(policy.connect()), sealed=True)
         sealing.keeper.execute(SCHEMA)
-        yield Arena(own, (over, sealing))
+        yield Arena(own, (over, sealing), server.version)
 
 
 def _through(stack: Stack) -> Address:

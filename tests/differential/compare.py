@@ -10,11 +10,13 @@ What may differ, and why:
 - A name that does not exist, or the number and values of an EXECUTE's arguments, is looked at where the proxy
   analyses the statement, as for any SELECT; of a utility statement PostgreSQL does so when it runs. Only an error of
   the proxy's own is that; it ends the comparison.
-- A Query string that the proxy sends one statement at a time is a transaction block from its second statement on, and
-  for PostgreSQL from its first: LOCK TABLE or DECLARE, first in it, fails with 25P01, and DISCARD ALL does not fail
-  there with 25001. It ends the comparison.
+- A Query string that the proxy sends one statement at a time is a pipeline to PostgreSQL up to 17, and as such no
+  transaction block to LOCK TABLE and DECLARE, which fail with 25P01 where one of them comes first, and SET LOCAL warns
+  there; to VACUUM and its like it is one, but they say so in other words (25001). It ends the comparison.
 - A Query that fails in a transaction block leaves an unnamed portal there or not, as far as PostgreSQL came with it.
   Describe finds it (34000 where not), and Execute is 25P02 or 34000. It ends the comparison.
+- Of a statement with two faults of its types (42804), the one about a sealed column is told first. It ends the
+  comparison.
 - A refusal: an error 0A000 of the proxy's own, which fails closed. The conversation ends there for the comparison, and
   refusals are counted, so that a grammar which only produces refusals is noticed.
 """
@@ -37,7 +39,8 @@ PATIENCE: Final = 10.0
 _FIRST_USER_OID: Final = 16_384
 _SILENCE: Final = b"silence"
 _PLACE: Final = (b"F", b"L", b"R")
-_BESIDES: Final = (b"25P01", b"34000")
+_BLOCKS: Final = (b"25P01", b"25001")
+_WRONG_TYPE: Final = b"42804"
 _ENDS: Final = (b"0A000", b"42P01", b"26000", b"42601")
 _HIDDEN: Final = re.compile(rb"\(sealed\)(?:\.\.\.)?")  # PostgreSQL cuts a long value in DETAIL
 _POSITIONS: Final = (b"P", b"p", b"q")
@@ -132,31 +135,39 @@ class Verdict(enum.Enum):
     DIFFERENT = enum.auto()
 
 
-def judge(golden: Trace, through: Trace, *, sealed: bool) -> tuple[Verdict, str]:
-    """The verdict and, for a difference, what it is. `sealed`: the proxy seals columns of what was talked about."""
+def judge(golden: Trace, through: Trace, *, sealed: bool, version: int) -> tuple[Verdict, str]:
+    """The verdict and, for a difference, what it is. `sealed`: the proxy seals columns of what was talked about.
+    `version`: PostgreSQL's."""
     for number, (expected, got) in enumerate(zip_longest(golden, through, fillvalue=())):
         for one, other in zip_longest(expected, got):
             if one is not None and other is not None and (agree(one, other) or (sealed and _agree_sealed(one, other))):
                 continue
-            if sealed and (_is_refusal(other) or _code(one) == b"25001"):
+            if sealed and (
+                _is_refusal(other)
+                or (version < 18 and _code(other) in _BLOCKS)
+                or (_code(one) == _code(other) == _WRONG_TYPE and _is_own(other))
+            ):
                 return Verdict.REFUSED, _shown(other)
             return Verdict.DIFFERENT, f"burst {number}:\n  direct:  {_shown(one)}\n  through: {_shown(other)}"
     return Verdict.SAME, ""
 
 
 def _code(raw: bytes | None) -> bytes | None:
-    """The SQLSTATE of an error; None: it is none."""
-    return messages.field(messages.parse_fields(raw), b"C") if raw and raw[:1] == b"E" else None
+    """The SQLSTATE of an error or notice; None: it is none."""
+    return messages.field(messages.parse_fields(raw), b"C") if raw and raw[:1] in (b"E", b"N") else None
 
 
 def _is_refusal(raw: bytes | None) -> bool:
     """An error of the proxy's own, which names no place in PostgreSQL's source, or one of those named above."""
     code = _code(raw)
-    if raw is None or code is None:
+    if raw is None or code is None or raw[:1] == b"N":
         return False
-    return code in _BESIDES or (
-        (code in _ENDS or code[:2] == b"22") and messages.field(messages.parse_fields(raw), b"F") is None
-    )
+    return code == b"34000" or ((code in _ENDS or code[:2] == b"22") and _is_own(raw))
+
+
+def _is_own(raw: bytes | None) -> bool:
+    """An error or notice that names no place in PostgreSQL's source."""
+    return raw is not None and messages.field(messages.parse_fields(raw), b"F") is None
 
 
 def _agree_sealed(golden: bytes, through: bytes) -> bool:

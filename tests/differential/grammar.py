@@ -224,10 +224,8 @@ class _Writer:
         elif self._chance(0.2):
             start = [word("query", f"{self._text()}; {text}; {self._text()}")]
         data = [word("copy_data", piece) for piece in pieces if self._chance(0.75)]
-        for _ in range(self._random.randint(0, 2)):
-            data.insert(self._random.randint(0, len(data)), FLUSH)
-        if self._chance(0.2):
-            data.insert(0, SYNC)
+        for _ in range(self._random.randint(0, 3)):
+            data.insert(self._random.randint(0, len(data)), self._random.choice((FLUSH, SYNC)))
         data.append(COPY_DONE if self._chance(0.75) else word("copy_fail", b"no more"))
         if self._chance(0.6):
             self._say([*start, *data, *([] if self._chance(0.5) else [SYNC])])

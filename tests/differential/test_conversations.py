@@ -9,7 +9,7 @@ import pytest
 from tests.differential.arena import Arena, arena
 from tests.differential.grammar import conversation
 from tests.differential.shrink import shrunk
-from tests.differential.words import SYNC, TERMINATE, Burst, Conversation, Word, word, written
+from tests.differential.words import COPY_DONE, FLUSH, SYNC, TERMINATE, Burst, Conversation, Word, word, written
 from tests.support.servers import Server
 
 FIRST, COUNT, BLOCK = 1, 100, 25
@@ -31,6 +31,12 @@ def test_a_conversation_goes_as_with_postgresql(field: Arena, first: int) -> Non
     assert refusals < BLOCK // 2, "the grammar is about what the proxy takes"
 
 
+def _run(text: str) -> tuple[Word, Word, Word]:
+    return word("parse", text), word("bind"), word("execute")
+
+
+_COPY = "COPY things (id, name) FROM STDIN"
+
 FOUND: Sequence[Sequence[Word]] = (
     [word("query", "SET DateStyle = 'German'; SELECT born FROM customers WHERE id = 4")],
     [word("query", "SET DateStyle = 'SQL, DMY'; UPDATE customers SET born = '01/02/2000' WHERE id = 1 RETURNING born")],
@@ -39,7 +45,10 @@ FOUND: Sequence[Sequence[Word]] = (
         *(word("parse", "SELECT born FROM customers WHERE id = $1"), word("bind", b"4"), word("execute")),
     ],
     [
-        *(word("parse", "SELECT born FROM customers WHERE id < 9", "s"), word("bind", statement="s", portal="p")),
+        *(
+            word("parse", "SELECT born FROM customers WHERE id < 9 ORDER BY id", "s"),
+            word("bind", statement="s", portal="p"),
+        ),
         *(word("execute", "p", 1), word("parse", "SET DateStyle = 'German'"), word("bind"), word("execute")),
         *(word("execute", "p", 1), word("execute", "p")),
     ],
@@ -66,6 +75,35 @@ FOUND: Sequence[Sequence[Word]] = (
     [word("query", "COPY customers (id, email) FROM STDIN"), word("copy_data", b"9\t"), word("query", "SELECT 1")],
     [word("query", "COPY things (id, name) FROM STDIN"), word("copy_data", b"9\t"), TERMINATE],
     [word("query", "COPY things (id, name) FROM STDIN"), word("copy_data", b"9\t"), word("message", b"y", b"why")],
+    [*_run("CREATE TEMP TABLE more (id int)"), word("query", "SELECT 1"), word("query", "SELECT email FROM customers")],
+    [
+        *(*_run("CREATE TEMP TABLE more (id int)"), word("query", "SELECT 1")),
+        *(word("query", "SELECT email FROM customers; SELECT 2"), word("query", "ROLLBACK; TABLE more")),
+    ],
+    [
+        *(*_run("CREATE TEMP TABLE more (id int)"), word("query", "SELECT 1"), *_run("SELECT email FROM customers")),
+        *(word("query", "ROLLBACK"), word("query", "TABLE more")),
+    ],
+    *(
+        [
+            *(
+                word("query", f"SET search_path = public; {_COPY}; INSERT INTO things (id, name) VALUES (12, 'on')"),
+                SYNC,
+            ),
+            *(word("copy_data", row), SYNC, SYNC, COPY_DONE, word("query", "SELECT count(*) FROM things")),
+        ]
+        for row in (b"9\tnew\n", b"x\tbad\n")
+    ),
+    *(
+        [*start, *rows, SYNC, *more, SYNC, SYNC, *end]
+        for start in ([word("query", _COPY)], [*_run(_COPY)], [*_run("BEGIN"), *_run(_COPY)])
+        for rows in ([word("copy_data", b"9\tnew\n")], [word("copy_data", b"x\tbad\n")], [])
+        for more in ([], [word("copy_data", b"y\tbad\n")], [FLUSH, word("copy_data", b"8\tmore\n")])
+        for end in (
+            [COPY_DONE, SYNC, word("query", "SELECT count(*) FROM things")],
+            [word("copy_fail"), word("query", "SELECT 2"), SYNC, word("query", "SELECT count(*) FROM things")],
+        )
+    ),
     *(
         [word("message", kind, body), SYNC, word("query", "SELECT 1")]
         for kind in (b"P", b"B", b"D", b"E", b"C", b"H", b"S", b"Q", b"F", b"c", b"f")
@@ -78,6 +116,45 @@ FOUND: Sequence[Sequence[Word]] = (
 @pytest.mark.parametrize("number", range(len(FOUND)))
 def test_what_differed_once_does_not(field: Arena, number: int) -> None:
     assert field.compared([Burst(tuple(FOUND[number]), "mark"), Burst((TERMINATE,), "end")]) == (None, False)
+
+
+_REST = "SET search_path = public; SELECT email FROM customers WHERE id = 1"
+IN_FAILED: Sequence[Sequence[Word]] = (
+    [word("close", "S", "s"), word("query", "SET search_path = public; SELECT email FROM customers")],
+    [word("close", "S", "s"), word("query", "SELECT email FROM customers"), word("query", "ROLLBACK")],
+    [word("parse", "-- none"), word("describe", "S", ""), word("bind"), word("execute"), SYNC],
+)
+
+
+@pytest.mark.parametrize("number", range(len(IN_FAILED)))
+def test_in_a_failed_transaction_that_may_have_changed_the_catalog(field: Arena, number: int) -> None:
+    failing = word("function_call", 964, (77001).to_bytes(4, "big"))  # lo_unlink of none
+    begun = [Burst((word("query", "BEGIN"),), "mark"), Burst((failing,), "mark")]
+    assert field.compared([*begun, Burst(tuple(IN_FAILED[number]), "mark"), Burst((TERMINATE,), "end")]) == (
+        None,
+        False,
+    )
+
+
+BEGINNINGS = (
+    *("SAVEPOINT s", "COMMIT AND CHAIN", "BEGIN ISOLATION LEVEL SERIALIZABLE; SET TRANSACTION READ ONLY"),
+    *("DISCARD ALL", "VACUUM things", "CREATE TEMP TABLE more (id int); ROLLBACK; VACUUM customers"),
+    *("LOCK TABLE customers", "DECLARE c CURSOR FOR SELECT email FROM customers", "SET LOCAL DateStyle = 'German'"),
+    *("CREATE TEMP TABLE more (id int); COMMIT; LOCK TABLE more", "ROLLBACK; LOCK TABLE customers"),
+)
+
+
+@pytest.mark.parametrize("first", BEGINNINGS)
+@pytest.mark.parametrize("failed", [False, True])
+def test_a_string_of_statements_is_a_transaction_block_from_its_first_one(
+    server: Server, field: Arena, first: str, *, failed: bool
+) -> None:
+    """PostgreSQL up to 17 does not take what a pipeline has begun for one, or says so in other words."""
+    before = [word("query", "BEGIN"), word("query", "SELECT 1/0")] if failed else []
+    words = [*before, word("query", f"{first}; {_REST}"), word("query", "SELECT born FROM customers WHERE id = 4")]
+    found = field.compared([Burst(tuple(words), "mark"), Burst((TERMINATE,), "end")])
+    is_noticed = first not in BEGINNINGS[:3] if not failed else first == BEGINNINGS[-1]
+    assert (found != (None, False)) is (is_noticed and server.version < 18)
 
 
 def test_a_seed_names_a_conversation() -> None:

@@ -299,6 +299,11 @@ STARTED = b"".join(
 )
 
 
+BEGINNING = (CLOSED, PARSED, BOUND, row(b"read committed"), complete("SHOW"), CLOSED, CLOSED)
+BEGINS = parse("SHOW transaction_isolation", NAME.decode())
+"""What the server says to the statement of our own in front of a script, which is sent as CPBECC; and its Parse."""
+
+
 class Talk:
     """One session with the test at both ends."""
 
@@ -344,10 +349,12 @@ class Talk:
         before: Iterable[bytes] = (),
     ) -> list[bytes]:
         """Answer the queries of our own that have just been sent; gives what was sent in front of them, which the
-        server answers with `before`."""
+        server answers with `before`. Where a script begins, what begins it is answered, and not among them."""
         sent = self.at_server()
-        at = next(i for i, raw in enumerate(sent) if raw == close("S", NAME.decode()))
         answers = list(before)
+        if len(sent) > 1 and sent[1] == BEGINS:
+            sent, answers = sent[6:], [*BEGINNING, *answers]
+        at = next(i for i, raw in enumerate(sent) if raw == close("S", NAME.decode()))
         for raw in sent[at:]:
             if raw[:1] == b"P":
                 text = messages.parse_parse(raw).query.decode()
@@ -385,6 +392,13 @@ class Talk:
                     answers.append({b"P": PARSED, b"B": BOUND, b"C": CLOSED, b"H": b""}[kind])
         self.server(*answers)
         return sent[:at]
+
+    def script(self) -> list[bytes]:
+        """`at_server` where a script begins: what follows the statement that begins it, which is answered."""
+        sent = self.at_server()
+        assert sent[1] == BEGINS
+        self.server(*BEGINNING)
+        return sent[6:]
 
     def warm(self) -> Talk:
         """Read the catalog, so that what follows is the conversation itself."""

@@ -33,6 +33,7 @@ from tests.session.playbook import (
     Talk,
     bind,
     complete,
+    describe,
     error,
     error_fields,
     execute,
@@ -205,8 +206,7 @@ def test_what_follows_the_end_of_a_failed_transaction_in_one_string_is_analysed_
     before = talk.serve_reads(before=(PARSED, BOUND, NO_DATA, complete("ROLLBACK")))
     assert kinds(before) == "PBDE"
     assert messages.parse_parse(before[0]).query == b"ROLLBACK"
-    sent = talk.at_server()
-    assert kinds(sent) == "PBDES"
+    assert kinds(talk.script()) == "PBDES"
     assert b"ann@example.com" not in talk.sent
     talk.server(PARSED, BOUND, NO_DATA, complete(), ready())
     assert talk.at_client() == [complete("ROLLBACK"), complete(), ready()]
@@ -239,7 +239,17 @@ def test_what_stands_behind_the_end_of_a_transaction_is_analysed_with_the_settin
     assert talk.serve_reads(session_facts=facts(schemas=("other",)), status="T") == []
     before = talk.serve_reads(before=(PARSED, BOUND, NO_DATA, complete("ROLLBACK")))
     assert kinds(before) == "PBDE"
-    assert kinds(talk.at_server()) == "PBDES"
+    assert kinds(talk.script()) == "PBDES"
+
+
+def test_a_statement_that_is_none_rests_on_nothing() -> None:
+    """PostgreSQL takes one in a failed transaction too, where nothing can be read."""
+    talk = Talk(Book({"-- none": []})).warm()
+    talk.client(query("BEGIN"), query("CREATE TABLE t (a int)"))
+    talk.server(complete("BEGIN"), ready("T"), error("42P07"), ready("E"))
+    talk.at_server()
+    talk.client(parse("-- none"), describe("S"), SYNC)
+    assert kinds(talk.at_server()) == "PDS"
 
 
 def test_rows_of_a_portal_are_written_by_the_settings_that_hold_when_it_is_executed() -> None:

@@ -96,6 +96,36 @@ def test_a_query_is_sent_as_a_script_behind_the_question() -> None:
     assert talk.at_client() == []
 
 
+def test_in_an_open_transaction_a_query_is_sent_as_it_is_behind_the_question() -> None:
+    """There it does not end what the question has begun."""
+    talk = block(guarded())
+    talk.client(query(TEXT))
+    assert talk.serve_guard() == []
+    assert kinds(talk.at_server()) == "Q"
+
+
+def test_in_a_pipeline_a_query_is_sent_as_it_is_behind_the_question() -> None:
+    talk = guarded()
+    talk.client(parse("INSERT"), bind(), execute(), query(TEXT), query("SELECT 1"))
+    assert kinds(talk.at_server()) == "PBEH"
+    talk.server(PARSED, BOUND, complete("INSERT 0 1"))
+    assert talk.serve_guard() == []
+    assert kinds(talk.at_server()) == "QQ"
+
+
+@pytest.mark.parametrize("before", [(), (parse("INSERT"), bind(), execute())])
+def test_a_query_whose_question_fails_is_answered(before: tuple[bytes, ...]) -> None:
+    talk = guarded()
+    talk.client(*before, query(TEXT))
+    talk.server(*[PARSED, BOUND, complete("INSERT 0 1")][: len(before)])
+    talk.at_server()
+    talk.server(CLOSED, error("55P03"))
+    assert kinds(talk.at_client())[-1] == "E"
+    assert talk.at_server() == [SYNC]
+    talk.server(ready())
+    assert kinds(talk.at_client()) == "Z"
+
+
 def test_no_two_questions_have_the_same_text() -> None:
     """A PgBouncer would answer the Parse of the second itself, and the table would not be locked."""
     asked = set()

@@ -444,6 +444,81 @@ def test_a_query_ends_the_transaction_that_a_reading_in_its_batch_has_begun(exec
         assert talk.at_server() == [query("SELECT id FROM plain")]
 
 
+def talk_in_pipeline(*behind: bytes) -> Talk:
+    """A Query behind an Execute has left the implicit transaction open, and the catalog stale."""
+    talk = Talk().warm()
+    talk.client(parse("CREATE TABLE t (a int)"), bind(), execute(), query("CREATE TABLE u (a int)"), *behind)
+    talk.serve_reads(before=(PARSED, BOUND, complete("CREATE TABLE")))
+    assert kinds(talk.at_server()) == "Q" + "S" * len(behind)
+    talk.server(complete("CREATE TABLE"), ready("T"), *[ready("T")] * len(behind))
+    talk.at_client()
+    return talk
+
+
+@pytest.mark.parametrize("behind", [(), (SYNC,)])
+def test_behind_a_query_in_a_pipeline_the_catalog_is_read_without_a_sync(behind: tuple[bytes, ...]) -> None:
+    """Only a Sync of the client may end what is open there. What is still open behind that is a block."""
+    talk = talk_in_pipeline(*behind)
+    talk.client(query(LITERAL))
+    assert kinds(talk.at_server()) == "CPBECC" * 2 + ("S" if behind else "H")
+
+
+@pytest.mark.parametrize("sent", [query(LITERAL), parse(LITERAL)])
+def test_a_reading_that_fails_behind_a_query_in_a_pipeline_fails_the_message_that_waits(sent: bytes) -> None:
+    talk = talk_in_pipeline()
+    talk.client(sent, query("SELECT 2"))
+    talk.at_server()
+    talk.server(CLOSED, PARSED, error("57014"))
+    assert kinds(talk.at_client()) == "E"
+    if sent == query(LITERAL):
+        assert talk.at_server() == [SYNC]
+        talk.server(ready())
+        assert kinds(talk.at_client()) == "Z"
+        assert talk.serve_reads() == []
+        assert talk.at_server() == [query("SELECT 2")]
+    else:
+        assert talk.at_server() == [], "skipped, as the server would skip it"
+        talk.client(SYNC)
+        assert talk.at_server() == [SYNC]
+
+
+def test_a_query_whose_reading_fails_behind_the_clients_own_messages_ends_in_ready() -> None:
+    """The server skips what it gets then, but for the client the Query has failed, and is answered."""
+    talk = Talk().warm()
+    talk.client(parse("CREATE TABLE t (a int)"), bind(), execute(), query(LITERAL), query("SELECT 2"))
+    assert kinds(talk.at_server()) == "PBE" + "CPBECC" * 2 + "H"
+    talk.server(PARSED, BOUND, complete("CREATE TABLE"), CLOSED, error("57014"))
+    assert kinds(talk.at_client()) == "12CE"
+    assert talk.at_server() == [SYNC]
+    talk.server(ready())
+    assert kinds(talk.at_client()) == "Z"
+    assert talk.serve_reads() == []
+    assert talk.at_server() == [query("SELECT 2")]
+
+
+def test_a_query_behind_messages_that_fail_is_skipped_with_its_reading() -> None:
+    talk = Talk().warm()
+    talk.client(parse("CREATE TABLE t (a int)"), bind(), execute(), query(LITERAL), SYNC)
+    talk.at_server()
+    talk.server(PARSED, BOUND, error("42P07"))
+    assert kinds(talk.at_client()) == "12E"
+    assert talk.at_server() == [SYNC]
+    talk.server(ready())
+    assert kinds(talk.at_client()) == "Z"
+
+
+def test_what_a_transaction_has_changed_is_not_taken_for_granted_behind_its_end() -> None:
+    """SET LOCAL is undone, and a commit may fail: a message behind Sync waits until that is answered."""
+    change = "SET LOCAL DateStyle = 'German'"
+    talk = Talk(Book({change: Plan(effects=Effect.SETTINGS, tag="SET")})).warm()
+    talk.client(parse(change), bind(), execute(), parse(SELECT, "s"), SYNC, query(LITERAL))
+    talk.serve_reads(before=(PARSED, BOUND, complete("SET")))
+    assert kinds(talk.at_server()) == "PS"
+    talk.server(PARSED, ready())
+    assert talk.serve_reads() == []
+    assert kinds(talk.at_server()) == "Q"
+
+
 def code_in_a_failed_transaction(talk: Talk, sent: bytes) -> str:
     """SQLSTATE that the client gets for `sent`, where the server says 25P02 to what it gets."""
     talk.client(query("BEGIN"))
@@ -499,11 +574,16 @@ def test_a_text_that_is_not_in_its_encoding_is_told_in_a_failed_transaction_too(
 
 @pytest.mark.parametrize("between", [b"", query("SELECT 1"), SYNC])
 def test_a_script_waits_where_the_server_may_be_skipping(between: bytes) -> None:
-    """Its Sync would end that. A Query in between is skipped as well; a Sync is not."""
+    """Its Sync would end that. A Query in between is skipped as well; a Sync is not, but what status follows it?"""
     text = f"SET a = 1; {LITERAL}"
     pieces = [("SET a = 1", Plan(effects=Effect.SETTINGS, tag="SET")), (LITERAL, LITERAL_PLAN)]
     talk = Talk(Book({text: pieces, "SET a = 1": pieces[0][1]})).warm()
     talk.client(describe("P", "missing") + between + query(text))
-    sent = kinds(talk.at_server())
-    assert sent.startswith({b"": "DH", SYNC: "DSPBDE"}.get(between, "DQ"))
-    assert ("P" in sent) is (between == SYNC)
+    assert kinds(talk.at_server()) == {b"": "DH", SYNC: "DS"}.get(between, "DQ")
+    talk.server(error("34000"))
+    if between == SYNC:
+        assert talk.at_server() == []
+        talk.server(ready())
+        assert kinds(talk.at_server()) == "CPBECC" + "PBDE" + "CPBECC" + "H"
+    else:
+        assert talk.at_server() == []

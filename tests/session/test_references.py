@@ -450,15 +450,14 @@ def test_a_string_that_runs_nothing_that_changes_settings_stays_one_query(string
     assert talk.at_server() == [query(string)]
 
 
-def test_behind_what_runs_a_name_that_is_not_settled_nothing_is_taken_for_known() -> None:
+def test_a_string_that_runs_a_name_waits_until_it_is_settled() -> None:
     string = "EXECUTE p; SELECT 1"
     pieces = [("EXECUTE p", Plan(executes=Execution("p"), tag="EXECUTE")), ("SELECT 1", Plan(tag="SELECT"))]
     talk = Talk(Book({string: pieces, **dict(pieces)})).warm()
     talk.client(parse(PREPARES, "p"), SYNC, query(string))
     assert kinds(talk.at_server()) == "PS"
     talk.server(PARSED, ready())
-    sent = talk.at_server()
-    assert kinds(sent) == "PBDE" + "PBDES"
+    assert talk.at_server() == [query(string)]
 
 
 def test_a_fetch_that_an_execute_runs_is_of_the_cursor() -> None:

@@ -10,6 +10,8 @@ from proxy.wire.messages import message
 from tests.session.playbook import (
     BORN,
     BOUND,
+    CATALOG,
+    CLOSED,
     EMPTY,
     LITERAL,
     LITERAL_PLAN,
@@ -26,6 +28,7 @@ from tests.session.playbook import (
     error,
     error_fields,
     execute,
+    facts,
     hexed,
     kinds,
     parse,
@@ -187,7 +190,7 @@ SCRIPT_BOOK = {
 def test_statements_behind_ddl_are_analysed_when_it_has_run() -> None:
     talk = Talk(Book(SCRIPT_BOOK)).warm()
     talk.client(query(SCRIPT))
-    sent = talk.at_server()
+    sent = talk.script()
     assert kinds(sent) == "PBDE" + "CPBECC" * 2 + "H"
     assert talk.session.wants_client
     talk.server(PARSED, BOUND, NO_DATA, complete("CREATE TABLE"))
@@ -203,16 +206,39 @@ def test_a_script_gives_what_a_query_gives() -> None:
     assert messages.parse_parse(first[0]).query == b"CREATE TABLE x (a int)"
 
     rest = talk.at_server()
-    assert kinds(rest) == "PBDESQ"
+    assert kinds(rest) == "PBDES"
     assert messages.parse_parse(rest[0]).query == b"INSERT INTO x VALUES (1)"
-    talk.server(PARSED, BOUND, NO_DATA, complete("INSERT 0 1"), ready(), complete(), ready())
-    assert kinds(talk.at_client()) == "CCZCZ"
+    talk.server(PARSED, BOUND, NO_DATA, complete("INSERT 0 1"), ready())
+    assert kinds(talk.at_client()) == "CCZ"
+    assert talk.serve_reads() == []  # it was the transaction's own view of the catalog until then
+    assert talk.at_server() == [query("SELECT 1")]
+
+
+def test_a_script_begins_with_a_statement_that_makes_the_string_a_transaction_block() -> None:
+    """So again behind the end of a transaction in it. It takes no snapshot, and nothing of it reaches the client."""
+    pieces = [
+        ("CREATE TABLE x (a int)", Plan(effects=Effect.CATALOG, tag="CREATE TABLE")),
+        ("COMMIT", Plan(effects=Effect.TRANSACTION, tag="COMMIT")),
+        ("LOCK TABLE x", Plan(tag="LOCK TABLE")),
+    ]
+    text = "; ".join(piece for piece, _ in pieces)
+    talk = Talk(Book({text: list(pieces), **dict(pieces)})).warm()
+    talk.client(query(text))
+    first = talk.script()
+    assert kinds(first) == "PBDE" * 2 + "CPBECC" * 2 + "H"
+    assert messages.parse_parse(first[4]).query == b"COMMIT"
+    talk.server(PARSED, BOUND, NO_DATA, complete("CREATE TABLE"), PARSED, BOUND, NO_DATA, complete("COMMIT"))
+    for facts_or_catalog in (CATALOG, facts()):
+        talk.server(CLOSED, PARSED, BOUND, row(facts_or_catalog.encode()), complete(), CLOSED, CLOSED)
+    assert kinds(talk.script()) == "PBDES"
+    talk.server(PARSED, BOUND, NO_DATA, complete("LOCK TABLE"), ready())
+    assert kinds(talk.at_client()) == "CCCZ"
 
 
 def test_an_error_ends_a_script() -> None:
     talk = Talk(Book(SCRIPT_BOOK)).warm()
     talk.client(query(SCRIPT))
-    talk.at_server()
+    talk.script()
     talk.server(error("42P07", "relation exists"))
     assert kinds(talk.at_client()) == "E"
     assert talk.at_server() == [SYNC]
@@ -256,7 +282,7 @@ def test_copy_data_is_streamed_and_nothing_overtakes_it() -> None:
     talk.server(COPY_IN)
     assert talk.at_server() == [message(b"d", b"early\n")]
     talk.client(message(b"d", b"x" * 100_000), messages.SYNC, messages.COPY_DONE, query("SELECT 1"))
-    assert kinds(talk.at_server()) == "dc"
+    assert kinds(talk.at_server()) == "dSc"
     talk.server(complete("COPY 2"), ready())
     assert talk.at_server() == [query("SELECT 1")]
     assert talk.at_client() == [COPY_IN, complete("COPY 2"), ready()]
@@ -277,7 +303,7 @@ def test_copy_in_the_extended_protocol_waits_before_sync() -> None:
     talk.client(parse("COPY plain FROM STDIN"), bind(), execute(), SYNC)
     assert kinds(talk.at_server()) == "PBEH"
     talk.server(PARSED, BOUND, COPY_IN)
-    assert talk.at_server() == []  # that Sync meant nothing to the server
+    assert talk.at_server() == [SYNC]  # means nothing to the server unless the COPY has failed
     talk.client(message(b"d", b"row\n"), messages.COPY_DONE, SYNC)
     assert kinds(talk.at_server()) == "dcH"
     talk.server(complete("COPY 1"))
@@ -321,7 +347,7 @@ def test_a_script_that_waits_asks_once_to_be_answered() -> None:
     talk.server(PARSED)
     assert talk.at_server() == []
     talk.server(BOUND)
-    assert kinds(talk.at_server())[:4] == "PBDE"
+    assert kinds(talk.script())[:4] == "PBDE"
 
 
 CALLS = "CREATE TABLE x (a int); CALL p()"
@@ -368,6 +394,86 @@ def test_the_rows_of_a_call_behind_a_value_that_does_not_open_are_told_to_nobody
     received = talk.at_client()
     assert kinds(received) == "TEZ"
     assert error_fields(received[1])["C"] == "XX001"
+
+
+# -- Sync amid the rows of a COPY --------------------------------------------------------------------------------------
+
+NEXT_ROW = message(b"d", b"2\n")
+
+
+def talk_with_strays(*start: bytes, begun: tuple[bytes, ...]) -> Talk:
+    """The server has failed the COPY at its first row, and reads the Syncs behind it when it knows."""
+    talk = Talk().warm()
+    talk.client(*start)
+    talk.at_server()
+    talk.server(*begun, COPY_IN)
+    talk.client(message(b"d", b"bad\n"), SYNC, NEXT_ROW, SYNC)
+    assert kinds(talk.at_server()) == "dSdS"
+    talk.at_client()
+    return talk
+
+
+@pytest.mark.parametrize("answered", [0, 1, 2])
+@pytest.mark.parametrize("simple", [True, False])
+def test_a_sync_amid_the_rows_of_a_copy_counts_where_the_copy_has_failed_before_it(
+    answered: int, *, simple: bool
+) -> None:
+    """Each one is answered then. Which they are is asked by a Sync and a Close behind them."""
+    copy = "COPY plain FROM STDIN"
+    start = (query(copy),) if simple else (parse(copy), bind(), execute())
+    talk = talk_with_strays(*start, begun=() if simple else (PARSED, BOUND))
+    talk.server(error("22P02"), *((ready(),) if simple else ()))
+    assert kinds(talk.at_server()) == "SCH"
+    talk.client(NEXT_ROW, parse("SELECT 1"), SYNC)
+    assert talk.at_server() == []
+    talk.server(*[ready()] * answered, ready(), CLOSED)
+    assert kinds(talk.at_client()) == "E" + "Z" * (answered + simple)
+    assert kinds(talk.at_server()) == ("PS" if answered or simple else "S")
+    talk.server(*((PARSED,) if answered or simple else ()), ready())
+    assert kinds(talk.at_client()) == ("1Z" if answered or simple else "Z")
+
+
+@pytest.mark.parametrize("answered", [0, 2])
+def test_what_stands_behind_such_a_copy_in_a_script_is_not_run(answered: int) -> None:
+    pieces = [
+        ("CREATE TABLE x (a int)", Plan(effects=Effect.CATALOG, tag="CREATE TABLE")),
+        ("COPY x FROM STDIN", Plan(tag="COPY")),
+        ("INSERT INTO x VALUES (1)", Plan(tag="INSERT")),
+    ]
+    text = "; ".join(piece for piece, _ in pieces)
+    talk = Talk(Book({text: list(pieces), **dict(pieces)})).warm()
+    talk.client(query(text))
+    talk.serve_reads(before=(PARSED, BOUND, NO_DATA, complete("CREATE TABLE")))
+    talk.at_server()
+    talk.server(PARSED, BOUND, NO_DATA, COPY_IN)
+    talk.client(message(b"d", b"bad\n"), SYNC, SYNC)
+    talk.at_server()
+    talk.server(error("22P02"))
+    assert kinds(talk.at_server()) == "SCH"
+    talk.server(*[ready()] * answered, ready(), CLOSED)
+    assert talk.at_server() == [SYNC]
+    talk.server(ready())
+    assert kinds(talk.at_client()) == "CGE" + "Z" * (answered + 1)
+
+
+def test_syncs_amid_the_rows_of_a_copy_that_is_done_mean_nothing_when_a_later_one_fails() -> None:
+    talk = talk_with_strays(query("COPY plain FROM STDIN; COPY plain FROM STDIN"), begun=())
+    talk.client(messages.COPY_DONE)
+    talk.server(complete("COPY 2"), COPY_IN)
+    talk.at_server()
+    talk.server(error("22P02"), ready())
+    assert talk.at_server() == []
+    assert kinds(talk.at_client()) == "CGEZ"
+
+
+@pytest.mark.parametrize("wrong", [CLOSED, error("57014") + ready()])
+def test_a_server_that_does_not_answer_the_sync_behind_them_breaks_the_protocol(wrong: bytes) -> None:
+    talk = talk_with_strays(query("COPY plain FROM STDIN"), begun=())
+    talk.server(error("22P02"), ready())
+    talk.at_client()
+    talk.server(wrong)
+    assert error_fields(talk.at_client()[-1])["S"] == "FATAL"
+    assert talk.session.closing
 
 
 # -- COPY in a string of several statements ----------------------------------------------------------------------------

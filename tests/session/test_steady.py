@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from proxy.config import Policy
@@ -64,6 +64,8 @@ ROUND = (bind(b"ann", statement="s"), describe("P"), execute(), SYNC)
 DONE = complete() + ready()
 UNNAMED = (bind(b"ann"), describe("P"), execute(), SYNC)
 ANSWER = (BOUND, SEALED_COLUMNS, row(b"1", hexed(b"ann")), complete(), ready())
+BEGINS = turn(parse("BEGIN"), bind(), execute(), SYNC, answer=(PARSED, BOUND, complete("BEGIN"), ready("T")))
+AGAIN = turn(query("BEGIN"), answer=(complete("BEGIN"), ready("T")))
 TURNS = [
     turn(*ROUND, answer=ANSWER),
     turn(*ROUND, answer=(BOUND, SEALED_COLUMNS, complete("SELECT 0"), ready("T"))),
@@ -110,9 +112,9 @@ TURNS = [
         answer=(PARSED, BOUND, NO_DATA, complete(), ready()),
     ),
     turn(parse(SELECT), *ROUND, answer=(PARSED, *ANSWER)),
-    turn(parse("BEGIN"), bind(), execute(), SYNC, answer=(PARSED, BOUND, complete("BEGIN"), ready("T"))),
+    BEGINS,
     turn(*UNNAMED, answer=ANSWER),
-    turn(query("BEGIN"), answer=(complete("BEGIN"), ready("T"))),
+    AGAIN,
     turn(query("ROLLBACK"), answer=(complete("ROLLBACK"), ready())),
 ]
 
@@ -141,6 +143,7 @@ def long(session: Session, to: str, data: bytes) -> tuple[bytes, bytes]:
 
 
 @settings(max_examples=300)
+@example([(one, False, cut) for one, cut in ((TURNS[0], 2), (BEGINS, 2), (AGAIN, 11), (TURNS[0], 2))], "replace", 3)
 @given(
     st.lists(st.tuples(st.sampled_from(TURNS), st.booleans(), st.integers(2, 80)), max_size=14),
     st.sampled_from(["replace", "invalidate", ""]),

@@ -221,9 +221,9 @@ SESSION: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a statement behind DDL waits until that has run",
-        "session/frontend.py",
-        "            if changed and not independent:\n                return True",
-        "            if False:\n                return True",
+        "session/script.py",
+        "        if changed and not independent:\n            return True",
+        "        if False:\n            return True",
         "schema/query_string",
     ),
     Mutant(

@@ -10,9 +10,9 @@ from typing import Final, Self
 import structlog
 
 from proxy.config import Config
-from proxy.errors import ConfigError
-from proxy.server import listener, tls
+from proxy.server import listener
 from proxy.server.connection import Connection, Environment, OpenSession
+from proxy.server.credentials import Credentials
 from proxy.server.upstream import set_socket_options
 from proxy.server.verifiers import Verifiers
 
@@ -27,13 +27,18 @@ class Edge:
     """Accepts clients and runs a session for each. Used as `async with`, it is stopped at once on leaving.
 
     `open_session` makes the session of a connection. `sockets`, bound but not yet listening, replace those that
-    `config.listen` names and stay the caller's to remove. The TLS contexts are made here: raises ConfigError.
+    `config.listen` names and stay the caller's to remove. `credentials` None: they are read here, raises ConfigError.
     """
 
     def __init__(
-        self, config: Config, open_session: OpenSession, *, sockets: list[socket.socket] | None = None
+        self,
+        config: Config,
+        open_session: OpenSession,
+        *,
+        sockets: list[socket.socket] | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
-        self._environment = _environment(config, open_session)
+        self._environment = _environment(config, open_session, credentials or Credentials.read(config))
         self._sockets = sockets
         self._close_sockets = listener.release if sockets is None else listener.close_all
         self._accepting: list[asyncio.Task[None]] = []
@@ -77,11 +82,10 @@ class Edge:
         """Read certificates, keys and the lookup's password again, for connections from now on. False: they have an
         error; it is logged, the old ones stay."""
         before = self._environment
-        try:
-            self._environment = _environment(before.config, before.open_session)
-        except ConfigError as error:
-            _log.error("certificates not reloaded, the old ones stay", reason=str(error))
+        credentials = Credentials.reread(before.config)
+        if credentials is None:
             return False
+        self._environment = _environment(before.config, before.open_session, credentials)
         if before.verifiers is not None:
             before.verifiers.retire()
         return True
@@ -135,14 +139,13 @@ class Edge:
         del self._connections[connection]
 
 
-def _environment(config: Config, open_session: OpenSession) -> Environment:
-    """What connections need, read from the files that `config` names. Raises ConfigError."""
-    upstream_tls = tls.upstream_context(config)
+def _environment(config: Config, open_session: OpenSession, credentials: Credentials) -> Environment:
+    upstream_tls = credentials.upstream_tls
     return Environment(
         config=config,
-        client_tls=tls.client_leg_context(config),
+        client_tls=credentials.client_tls,
         upstream_tls=upstream_tls,
         open_session=open_session,
-        client_binding=tls.client_leg_binding(config),
-        verifiers=Verifiers(config, upstream_tls) if config.auth.mode == "scram" else None,
+        client_binding=credentials.client_binding,
+        verifiers=Verifiers(config, upstream_tls, credentials.password) if config.auth.mode == "scram" else None,
     )

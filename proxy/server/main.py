@@ -11,9 +11,9 @@ import structlog
 from proxy.config import Config, load_policy
 from proxy.crypto import Keyrings
 from proxy.errors import ConfigError, KeyringError
-from proxy.server import logs, process, tls
+from proxy.server import logs, process
+from proxy.server.credentials import Credentials
 from proxy.server.edge import Edge
-from proxy.server.verifiers import lookup_password
 from proxy.session.session import Session
 from proxy.session.shared import Shared
 
@@ -27,7 +27,8 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 class Proxy(Edge):
     """The edge with real sessions: `async with Proxy(config, shared) as proxy: ... proxy.port`. Raises ConfigError.
 
-    `keyrings` are those that `shared` seals with, where a reload is to read them again.
+    `keyrings` are those that `shared` seals with, where a reload is to read them again. `credentials` None: they are
+    read here.
     """
 
     def __init__(
@@ -37,10 +38,10 @@ class Proxy(Edge):
         *,
         keyrings: Keyrings | None = None,
         sockets: list[socket.socket] | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
-        super().__init__(
-            config, partial(Session, shared, max_message=config.limits.sealed_value * MEGABYTE), sockets=sockets
-        )
+        open_session = partial(Session, shared, max_message=config.limits.sealed_value * MEGABYTE)
+        super().__init__(config, open_session, sockets=sockets, credentials=credentials)
         self._reload = partial(reload, config, shared, keyrings)
 
     async def reload(self) -> bool:
@@ -59,17 +60,36 @@ def serve(config: Config, *, workers: int | None = None, grace: float = GRACE) -
     policy = load_policy(config.columns, config.keysets)
     keyrings = Keyrings.load(config)
     shared = Shared(policy, keyrings)
-    tls.client_leg_context(config)
-    tls.upstream_context(config)
-    lookup_password(config)
+    service = _Service(config, shared, keyrings)
     return process.run(
         config,
-        lambda sockets: Proxy(config, shared, keyrings=keyrings, sockets=sockets),
-        partial(reload, config, shared, keyrings),
+        service,
         workers=config.workers if workers is None else workers,
         grace=grace,
         sealed_columns=len(policy.columns),
     )
+
+
+class _Service:
+    """What each process of the program has, workers as the parent has it when it forks them: files that cannot be used
+    any more by then are no obstacle."""
+
+    def __init__(self, config: Config, shared: Shared, keyrings: Keyrings) -> None:
+        self._config = config
+        self._shared = shared
+        self._keyrings = keyrings
+        self._credentials = Credentials.read(config)
+
+    def make_edge(self, sockets: list[socket.socket]) -> Edge:
+        return Proxy(
+            self._config, self._shared, keyrings=self._keyrings, sockets=sockets, credentials=self._credentials
+        )
+
+    def reload_policy(self) -> None:
+        reload(self._config, self._shared, self._keyrings)
+
+    def reload_credentials(self) -> None:
+        self._credentials = Credentials.reread(self._config) or self._credentials
 
 
 def reload(config: Config, shared: Shared, keyrings: Keyrings | None) -> bool:

@@ -32,26 +32,28 @@ _YOUNG: Final = 10_000
 which lie in cycles; Python's 700 would have it look at the growing tree again and again."""
 
 
-class MakeEdge(Protocol):
-    """Makes a process's edge over sockets that are bound."""
+class Service(Protocol):
+    """What is served. The reloads log what went wrong and do not raise."""
 
-    def __call__(self, sockets: list[socket.socket]) -> Edge: ...
+    def make_edge(self, sockets: list[socket.socket]) -> Edge:
+        """The edge of a process that serves, over sockets that are bound."""
+
+    def reload_policy(self) -> None:
+        """Read columns.yaml and the keys again; called in each process, the parent of workers included."""
+
+    def reload_credentials(self) -> None:
+        """Read again what edges that are made from now on begin with; called in the parent of workers."""
 
 
 def run(
     config: Config,
-    make_edge: MakeEdge,
-    reload_policy: Callable[[], object],
+    service: Service,
     *,
     workers: int,
     grace: float,
     sealed_columns: int,
 ) -> int:
-    """Listen, serve until told to stop, and return the exit code. Main thread only. Raises ConfigError.
-
-    `make_edge` is called in each process that serves; `reload_policy` in each process, the parent of workers included,
-    when columns.yaml is to be read again. It logs what went wrong and does not raise.
-    """
+    """Listen, serve until told to stop, and return the exit code. Main thread only. Raises ConfigError."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold keys and plaintext
     # Modules, classes and code live as long as the process: to look at them in every full collection takes 20 ms, and
     # would give each worker a copy of them.
@@ -62,42 +64,42 @@ def run(
     announce = partial(_announce, config, sockets, workers, sealed_columns)
     try:
         if workers == 1:
-            return _serve(make_edge(sockets), reload_policy, grace, announce, None)
-        work = partial(_work, make_edge, reload_policy, grace, sockets)
-        return Supervisor(work, workers, on_ready=announce, on_reload=reload_policy).run()
+            return _serve(service, sockets, grace, announce, None)
+        work = partial(_work, service, grace, sockets)
+        return Supervisor(work, workers, on_ready=announce, on_reload=partial(_reload, service)).run()
     finally:
         listener.release(sockets)
 
 
-def _work(
-    make_edge: MakeEdge,
-    reload_policy: Callable[[], object],
-    grace: float,
-    sockets: list[socket.socket],
-    control: socket.socket,
-) -> int:
+def _reload(service: Service) -> None:
+    """In the parent of workers, which serves nobody."""
+    service.reload_policy()
+    service.reload_credentials()
+
+
+def _work(service: Service, grace: float, sockets: list[socket.socket], control: socket.socket) -> int:
     """A worker process: TCP sockets of its own on the port that the parent holds, or the parent's Unix socket."""
     if sockets[0].family != socket.AF_UNIX:
         reserved, sockets = sockets, listener.bind_shared(sockets)
         listener.close_all(reserved)
-    return _serve(make_edge(sockets), reload_policy, grace, partial(control.send, READY), control)
+    return _serve(service, sockets, grace, partial(control.send, READY), control)
 
 
 def _serve(
-    edge: Edge,
-    reload_policy: Callable[[], object],
+    service: Service,
+    sockets: list[socket.socket],
     grace: float,
     on_ready: Callable[[], object],
     control: socket.socket | None,
 ) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve_until_told(edge, reload_policy, grace, on_ready, control))
+        runner.run(_serve_until_told(service, service.make_edge(sockets), grace, on_ready, control))
     return 0
 
 
 async def _serve_until_told(
+    service: Service,
     edge: Edge,
-    reload_policy: Callable[[], object],
     grace: float,
     on_ready: Callable[[], object],
     control: socket.socket | None,
@@ -127,7 +129,7 @@ async def _serve_until_told(
         if command is Command.DRAIN and stopping and control is None:
             command = Command.STOP
         if command is Command.RELOAD:
-            reload_policy()
+            service.reload_policy()
             edge.reload_tls()
         elif command is Command.STOP or not stopping:
             _log.info("stopping", at_once=command is Command.STOP, connections=len(edge.connections))

@@ -46,10 +46,10 @@ def lookup_password(config: Config) -> str | None:
 class Verifiers:
     """The lookups of one process. Connections are made when the first client comes."""
 
-    def __init__(self, config: Config, context: ssl.SSLContext | None) -> None:
+    def __init__(self, config: Config, context: ssl.SSLContext | None, password: str | None) -> None:
         self._config = config
         self._context = context
-        self._password = lookup_password(config)
+        self._password = password
         self._pool: Pool | None = None
         self._making = asyncio.Lock()
         self._under_way = 0

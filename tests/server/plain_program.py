@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -33,26 +34,36 @@ class WatchingSession(PlainSession):
         self.idle = False
 
 
+class Plain:
+    """The service."""
+
+    def __init__(self, directory: Path, config: Config) -> None:
+        self._directory = directory
+        self._config = config
+
+    def make_edge(self, sockets: list[socket.socket]) -> Edge:
+        if (self._directory / "broken").exists():
+            raise RuntimeError
+        with (self._directory / "frozen").open("a") as file:
+            file.write(f"{gc.get_freeze_count()}\n")
+        return Edge(self._config, Sessions(WatchingSession), sockets=sockets)  # type: ignore[arg-type]
+
+    def reload_policy(self) -> None:
+        with (self._directory / "reloads").open("a") as file:
+            file.write(f"{os.getpid()}\n")
+
+    def reload_credentials(self) -> None:
+        """There are none."""
+
+
 def main(directory: Path, listen_host: str, upstream_host: str, upstream_port: int, workers: int, grace: float) -> int:
     config: Config = make_config(
         directory / "sealwire.yaml",
         Listen(listen_host, 6432 if listen_host.startswith("/") else 0),
         Upstream(upstream_host, upstream_port, "disable"),
     )
-
-    def reload_policy() -> None:
-        with (directory / "reloads").open("a") as file:
-            file.write(f"{os.getpid()}\n")
-
-    def make_edge(sockets: list[object]) -> Edge:
-        if (directory / "broken").exists():
-            raise RuntimeError
-        with (directory / "frozen").open("a") as file:
-            file.write(f"{gc.get_freeze_count()}\n")
-        return Edge(config, Sessions(WatchingSession), sockets=sockets)  # type: ignore[arg-type]
-
     logs.configure()
-    return process.run(config, make_edge, reload_policy, workers=workers, grace=grace, sealed_columns=0)  # type: ignore[arg-type]
+    return process.run(config, Plain(directory, config), workers=workers, grace=grace, sealed_columns=0)
 
 
 if __name__ == "__main__":

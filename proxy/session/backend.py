@@ -133,6 +133,8 @@ class Backend:
                 expectation.settle(happened=True)
         if expectation.injection is not None:
             expectation.injection.answered(raw, ends=ends)
+            if ends:
+                expectation.settle(happened=True)
             if type_ == 0x5A:
                 self._ready(raw)
             return

@@ -270,6 +270,15 @@ class Conversation:
         self.batch_empty = True
         self._synced = by_sync
 
+    def inject(self, injection: Injection) -> None:
+        """Our own queries go to the server."""
+        changes: list[Change[Prepared] | Change[Portal]] = []
+        if injection.unnamed:
+            changes = [self.statements.change(b"", None, self.batch)]
+        for kind, raw in injection.messages():
+            self.send(kind, raw, Expectation(changes=changes, injection=injection))
+            changes = []
+
     @property
     def is_joined(self) -> bool:
         """Of what the batch at hand executes, all is our own, outside of a transaction. That begins an implicit

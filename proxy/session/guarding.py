@@ -20,7 +20,7 @@ It costs a round trip per transaction and table, no privilege (Parse checks none
 unsettled. It holds no session state on the server, so a PgBouncer in transaction mode may stand in between. PgBouncer
 from 1.21 on keeps what was prepared, and answers a Parse of the same text itself: the Parse would lock nothing, and
 once the table has other columns, Describe would fail for good ("cached plan must not change result type"). So no two
-texts are the same.
+texts are the same, that of the query included: see `injection`.
 Sources: manual, "Explicit Locking"; parse analysis locks what it names (src/backend/parser/parse_relation.c).
 """
 
@@ -59,6 +59,11 @@ _LEDGER: Final = """
   (SELECT pg_catalog.json_object_agg(j.column_name, pg_catalog.json_build_array(j.attnum, j.key_id, j.binding))
      FROM sealwire.jobs j WHERE j.table_oid = c.oid AND j.key_id IS NOT NULL)
 """
+
+
+def once(text: str) -> bytes:
+    """A query of our own as a text that nobody has sent before."""
+    return f"{text} /* {secrets.token_hex(8)} */".encode()
 
 
 class Again(Exception):
@@ -142,13 +147,13 @@ class Guard:
     @staticmethod
     def _lock(relation: Relation) -> bytes:
         table = f"{quote_ident(relation.schema)}.{quote_ident(relation.name)}"
-        return f"SELECT * FROM ONLY {table} /* {secrets.token_hex(8)} */".encode()  # noqa: S608
+        return once(f"SELECT * FROM ONLY {table}")  # noqa: S608
 
     def _query(self) -> bytes:
         ledger = self._catalog.by_name.get((SEALED_SCHEMA, LEDGER))
         has_ledger = ledger is not None and "binding" in ledger.by_name
         tables = ", ".join(str(table.relation.oid) for table in self.tables)
-        return _STATE.replace("$ledger$", _LEDGER if has_ledger else "NULL").replace("$tables$", tables).encode()
+        return once(_STATE.replace("$ledger$", _LEDGER if has_ledger else "NULL").replace("$tables$", tables))
 
     def answered(self, raw: bytes, *, ends: bool) -> None:
         """An answer other than an error; `ends`: the last one of its message."""

@@ -4,12 +4,19 @@ Not as Query, which would commit the implicit transaction of an open pipeline an
 the border of a batch the queries end with their own Sync; in the middle of one with Flush, so that the pipeline's
 transaction goes on. Only in replication connections they are one Query: these know neither the extended protocol nor
 pipelines of it.
+
+A pooler that follows prepared statements (PgBouncer from 1.21 on) answers a Parse that it has seen, and runs what the
+server process has under the name that it once gave to that text. Anybody who shares the process can have put another
+statement there, by SQL's DEALLOCATE and PREPARE, and so could answer what is asked here. So behind a pooler the
+statement is the unnamed one, with which no pooler meddles; and since it takes a first answer to know of a pooler, the
+text of a named one is new each time.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from proxy.session.guarding import once
 from proxy.session.planner import Wanted
 from proxy.sql.catalog import unexpected_answer
 from proxy.wire import messages
@@ -22,7 +29,7 @@ NAME: Final = b"sealwire.catalog"
 
 class Injection:
     """One group of queries under way. `epoch` is the catalog's when they were asked for; `names` are the prepared
-    statements that Wanted.STATEMENTS asks for."""
+    statements that Wanted.STATEMENTS asks for. `unnamed`: they take the unnamed statement, and so destroy it."""
 
     def __init__(
         self,
@@ -31,6 +38,7 @@ class Injection:
         epoch: int,
         own_sync: bool,
         as_query: bool = False,
+        unnamed: bool = False,
         names: frozenset[bytes] = frozenset(),
     ) -> None:
         self.wanted = wanted
@@ -43,7 +51,8 @@ class Injection:
         self.finished = False
         """All answers have come, or will never come."""
         self._as_query = as_query
-        self._open = 1 if as_query else 6 * len(wanted) + (1 if own_sync else 0)
+        self.unnamed = unnamed
+        self._open = 1 if as_query else (4 if unnamed else 6) * len(wanted) + (1 if own_sync else 0)
 
     @property
     def complete(self) -> bool:
@@ -53,17 +62,19 @@ class Injection:
         """What to send, in order; Flush is to follow where `own_sync` is False."""
         if self._as_query:
             return [(Kind.QUERY, messages.build_query(";\n".join(want.value for want in self.wanted).encode("ascii")))]
-        close = messages.build_close(Target(b"S", NAME))
+        name = b"" if self.unnamed else NAME
+        close = [] if self.unnamed else [(Kind.CLOSE, messages.build_close(Target(b"S", NAME)))]
         sent: list[tuple[Kind, bytes]] = []
         for want in self.wanted:
             values: list[bytes | None] = [_array(self._names)] if want is Wanted.STATEMENTS else []
+            text = want.value.encode("ascii") if self.unnamed else once(want.value)
             sent += (
-                (Kind.CLOSE, close),
-                (Kind.PARSE, messages.build_parse(Parse(NAME, want.value.encode("ascii"), ()))),
-                (Kind.BIND, messages.build_bind(Bind(NAME, NAME, (), values, ()))),
+                *close,
+                (Kind.PARSE, messages.build_parse(Parse(name, text, ()))),
+                (Kind.BIND, messages.build_bind(Bind(NAME, name, (), values, ()))),
                 (Kind.EXECUTE, messages.build_execute(NAME)),
                 (Kind.CLOSE, messages.build_close(Target(b"P", NAME))),
-                (Kind.CLOSE, close),
+                *close,
             )
         if self.own_sync:
             sent.append((Kind.SYNC, messages.SYNC))

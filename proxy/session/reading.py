@@ -11,7 +11,7 @@ begin the client's batch, without a Sync,
 from __future__ import annotations
 
 from proxy.errors import ProtocolViolation
-from proxy.session.conversation import Conversation, Expectation
+from proxy.session.conversation import Conversation
 from proxy.session.injection import Injection
 from proxy.session.planner import Wanted
 from proxy.wire import messages
@@ -88,9 +88,13 @@ class Reader:
         joins = self._pooled and c.status == b"I"
         own_sync = self._by_query or (c.batch_empty and not joins and not c.may_be_pipeline)
         self._injection = Injection(
-            wanted, epoch=planner.database.epoch, own_sync=own_sync, as_query=self._by_query, names=names
+            wanted,
+            epoch=planner.database.epoch,
+            own_sync=own_sync,
+            as_query=self._by_query,
+            unnamed=self._pooled,
+            names=names,
         )
-        for kind, raw in self._injection.messages():
-            c.send(kind, raw, Expectation(injection=self._injection))
+        c.inject(self._injection)
         if not own_sync:
             c.to_server.append(messages.FLUSH)

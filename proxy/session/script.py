@@ -108,9 +108,8 @@ class Script:
             return False
         if self._begins:
             self._begins = False
-            nothing = Injection((Wanted.NOTHING,), epoch=c.planner.database.epoch, own_sync=False)
-            for kind, raw in nothing.messages():
-                c.send(kind, raw, Expectation(injection=nothing))
+            epoch, pooled = c.planner.database.epoch, c.planner.pooled
+            c.inject(Injection((Wanted.NOTHING,), epoch=epoch, own_sync=False, unnamed=pooled))
         if not self._sender.admits((resolved,)):
             return False
         plan = resolved.plan

@@ -10,6 +10,7 @@ assert talk.at_client() == [...]      what reaches the client, as messages
 from __future__ import annotations
 
 import json
+import re
 import struct
 from collections.abc import Callable, Iterable
 
@@ -280,6 +281,15 @@ def error_fields(raw: bytes) -> dict[str, str]:
     return {code.decode(): value.decode() for code, value in messages.parse_fields(raw)}
 
 
+def as_known(raw: bytes) -> bytes:
+    """A Parse of our own without what makes its text a new one each time."""
+    if raw[:1] != b"P" or messages.parse_parse(raw).statement != NAME:
+        return raw
+    text, found = re.subn(rb" /\* [0-9a-f]{16} \*/$", b"", messages.parse_parse(raw).query)
+    assert found == 1
+    return messages.build_parse(Parse(NAME, text, ()))
+
+
 STARTED = b"".join(
     (
         message(b"R", struct.pack("!i", 0)),
@@ -297,6 +307,11 @@ STARTED = b"".join(
         ready(),
     )
 )
+
+
+def is_reading(raw: bytes) -> bool:
+    """The first message of what is read: behind a pooler it takes the unnamed statement."""
+    return raw == close("S", NAME.decode()) or (raw[:1] == b"P" and b"pg_catalog." in messages.parse_parse(raw).query)
 
 
 BEGINNING = (CLOSED, PARSED, BOUND, row(b"read committed"), complete("SHOW"), CLOSED, CLOSED)
@@ -335,9 +350,9 @@ class Talk:
         return split(b"".join(self.session.take_to_client()), to_server=False)
 
     def at_server(self) -> list[bytes]:
-        data = b"".join(self.session.take_to_server())
-        self.sent += data
-        return split(data, to_server=True)
+        sent = [as_known(raw) for raw in split(b"".join(self.session.take_to_server()), to_server=True)]
+        self.sent += b"".join(sent)
+        return sent
 
     def serve_reads(
         self,
@@ -354,7 +369,7 @@ class Talk:
         answers = list(before)
         if len(sent) > 1 and sent[1] == BEGINS:
             sent, answers = sent[6:], [*BEGINNING, *answers]
-        at = next(i for i, raw in enumerate(sent) if raw == close("S", NAME.decode()))
+        at = next(i for i, raw in enumerate(sent) if is_reading(raw))
         for raw in sent[at:]:
             if raw[:1] == b"P":
                 text = messages.parse_parse(raw).query.decode()

@@ -3,13 +3,14 @@ for each transaction. What is known of it is read in the client's own transactio
 
 from __future__ import annotations
 
+from proxy.wire import messages
 from tests.session.playbook import (
     BOUND,
-    CLOSED,
     LITERAL,
     NO_DATA,
     PARSED,
     PID,
+    POISONED,
     SELECT,
     SYNC,
     Book,
@@ -25,10 +26,11 @@ from tests.session.playbook import (
     parse,
     query,
     ready,
+    split,
 )
 
 OTHER = PID + 1
-READ = "CPBECC"
+READ = "PBEC"
 """The messages of one reading."""
 
 
@@ -81,7 +83,7 @@ def test_a_reading_that_fails_is_the_error_of_a_query() -> None:
     talk = pooled()
     talk.client(query(LITERAL))
     assert kinds(talk.at_server()) == READ + "H"
-    talk.server(CLOSED, error("57014"))
+    talk.server(error("57014"))
     assert kinds(talk.at_server()) == "S"
     assert error_fields(talk.at_client()[0])["C"] == "57014"
     talk.server(ready())
@@ -94,7 +96,7 @@ def test_a_reading_that_fails_is_the_error_of_a_batch() -> None:
     talk = pooled()
     talk.client(parse(SELECT), bind(b"x"), execute(), close("S"))
     talk.at_server()
-    talk.server(CLOSED, error("57014"))
+    talk.server(error("57014"))
     assert kinds(talk.at_server()) == ""
     talk.client(SYNC)
     assert talk.at_server() == [SYNC]
@@ -114,4 +116,36 @@ def test_the_unnamed_statement_does_not_outlive_its_transaction() -> None:
     assert kinds(talk.at_server()) == "PS"
     talk.server(error("42703"), ready())
     refused, _ = talk.at_client()
+    assert error_fields(refused)["C"] == "26000"
+
+
+def test_what_is_asked_before_a_pooler_is_known_of_is_a_new_text_each_time() -> None:
+    """Else PgBouncer would run what another session has put under the name that it gave to that text."""
+    asked = []
+    for _ in range(2):
+        talk = Talk(Book())
+        talk.client(query(LITERAL))
+        sent = split(b"".join(talk.session.take_to_server()), to_server=True)
+        asked.append([messages.parse_parse(raw).query for raw in sent if raw[:1] == b"P"])
+    assert len(asked[0]) == len(asked[1]) == 3
+    assert set(asked[0]).isdisjoint(asked[1])
+
+
+def test_what_is_asked_behind_a_pooler_takes_the_unnamed_statement() -> None:
+    """With its name it would run what another session has put there; so the one of the client is gone."""
+    talk = pooled()
+    talk.client(query("BEGIN"))
+    talk.at_server()
+    talk.server(complete("BEGIN"), ready("T"))
+    talk.client(parse(SELECT), parse("CREATE TABLE t ()", "ddl"), bind(statement="ddl"), execute(), SYNC)
+    talk.serve_reads(session_facts=facts(pid=OTHER), status="T")
+    assert kinds(talk.at_server()) == "PPBES"
+    talk.server(PARSED, PARSED, BOUND, complete("CREATE TABLE"), ready("T"))
+    talk.at_client()
+    talk.client(parse(SELECT, "s"), bind(b"x"), SYNC)
+    talk.serve_reads(session_facts=facts(pid=OTHER), status="T")
+    assert kinds(talk.at_server()) == "PPS"
+    talk.server(PARSED, POISONED, ready("E"))
+    parsed, refused, _ = talk.at_client()
+    assert parsed == PARSED
     assert error_fields(refused)["C"] == "26000"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -139,7 +141,9 @@ def short(session: Session, to: str, data: bytes) -> tuple[bytes, bytes, bool]:
 
 def long(session: Session, to: str, data: bytes) -> tuple[bytes, bytes]:
     (session.client_data if to == "server" else session.server_data)(data)
-    return b"".join(session.take_to_server()), b"".join(session.take_to_client())
+    # Two sessions ask the same in texts that are new each time.
+    to_server = re.sub(rb"(?<=/\* )[0-9a-f]{16}(?= \*/\0)", bytes(16), b"".join(session.take_to_server()))
+    return to_server, b"".join(session.take_to_client())
 
 
 @settings(max_examples=300)

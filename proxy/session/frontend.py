@@ -28,6 +28,7 @@ from proxy.session.refusals import (
     is_unknown_name,
     missing_statement,
     plan_changed,
+    swapped_statement,
     too_large,
 )
 from proxy.session.script import Script, needs_script
@@ -227,10 +228,12 @@ class Frontend:
                 return None
             if not whole:
                 raise plan_changed()
+        if prepared.basis is not None and not self._reader.ready():
+            return None
+        if name and (swapped := c.planner.swapped) is not None:
+            raise swapped_statement(swapped)
         if prepared.basis is None:
             return prepared
-        if not self._reader.ready():
-            return None
         changed = c.planner.pooled and prepared.turn != c.planner.turn
         if changed and (not name or c.planner.is_foreign(name, prepared.sent)):
             raise missing_statement(name)

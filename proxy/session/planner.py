@@ -20,6 +20,7 @@ from proxy.session.refusals import SYNTAX_ERROR
 from proxy.session.shared import Database, Shared, Snapshot
 from proxy.sql.catalog import (
     CATALOG_QUERY,
+    OF_SQL,
     SESSION_QUERY,
     STATEMENTS_QUERY,
     SYSTEM_QUERY,
@@ -43,7 +44,7 @@ class Wanted(enum.Enum):
     CATALOG = CATALOG_QUERY
     SESSION = SESSION_QUERY
     STATEMENTS = STATEMENTS_QUERY
-    """Takes an array of names."""
+    """Takes an array of names. Of a pooler's server process only."""
     NOTHING = "SHOW transaction_isolation"
     """Begins an implicit transaction block, and takes no snapshot in it."""
 
@@ -57,6 +58,16 @@ class Basis:
 
     def same_as(self, other: Basis) -> bool:
         return self.snapshot is other.snapshot and self.path == other.path
+
+
+_POOLERS: Final = ("PGBOUNCER_", "__pgdog_")
+"""How the names begin that poolers give to the prepared statements of their clients: PgBouncer (`include/prepare.h`)
+and PgDog (`frontend/prepared_statements/global_cache.rs`)."""
+
+
+def is_of_pooler(name: str) -> bool:
+    """Whether a prepared statement is called as a pooler calls those of its clients."""
+    return name.startswith(_POOLERS)
 
 
 _FREE: Final = re.compile(
@@ -98,7 +109,8 @@ class Planner:
         self.pooled = False
         self.turn = 0
         """Counts the moments at which the server process may have become another."""
-        self._there: Mapping[str, str] = {}  # prepared statements of that process, and the digests of their texts
+        self._there: Mapping[str, str] = {}
+        """Prepared statements of that process: OF_SQL or the digests of their texts."""
 
     @property
     def database(self) -> Database:
@@ -210,6 +222,11 @@ class Planner:
         there = self._there.get(to_utf8(self.settings.client_encoding)(name).decode())
         return there is not None and there != hashlib.sha256(sent.encode()).hexdigest()
 
+    @property
+    def swapped(self) -> str | None:
+        """Of a statement of the pooler's that the server process has not from the pooler, but from SQL, the name."""
+        return next((name for name, made in self._there.items() if made == OF_SQL and is_of_pooler(name)), None)
+
     def sent(self, effects: Effect) -> None:
         """A statement with these effects goes to the server."""
         if Effect.CATALOG in effects:
@@ -297,9 +314,11 @@ class Planner:
         found = self.database.blank.plans.plan(text, types, SearchPath())
         if any(isinstance(one, Failure) and _is_syntax_error(one) for one in found):
             return found
-        if _FREE.fullmatch(text) and all(isinstance(one, Statement) and not one.plan.touches_sealed for one in found):
-            return found
-        return None
+        if not _FREE.fullmatch(text) or any(isinstance(one, Failure) or one.plan.touches_sealed for one in found):
+            return None
+        if any(isinstance(one, Statement) and is_of_pooler(one.plan.deallocates or "") for one in found):
+            return None  # whether there is a pooler is to be known first
+        return found
 
     def analyse_blind(self, text: str, types: tuple[int, ...]) -> Analysis:
         """In a failed transaction nothing can be read, and nothing runs but its end: only that is let through. It takes

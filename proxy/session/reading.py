@@ -82,8 +82,7 @@ class Reader:
 
     def _read(self, wanted: tuple[Wanted, ...]) -> None:
         c, planner = self._c, self._c.planner
-        names = c.statements.named() if self._pooled and Wanted.SESSION in wanted else frozenset()
-        if names:
+        if self._pooled and Wanted.SESSION in wanted:
             wanted += (Wanted.STATEMENTS,)
         joins = self._pooled and c.status == b"I"
         own_sync = self._by_query or (c.batch_empty and not joins and not c.may_be_pipeline)
@@ -93,7 +92,7 @@ class Reader:
             own_sync=own_sync,
             as_query=self._by_query,
             unnamed=self._pooled,
-            names=names,
+            names=c.statements.named(),
         )
         c.inject(self._injection)
         if not own_sync:

@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from proxy.errors import Refused
 from proxy.session.conversation import Conversation, Link, Portal, Prepared
 from proxy.session.names import UNSETTLED, Names
-from proxy.session.planner import Basis
-from proxy.session.refusals import plan_changed
+from proxy.session.planner import Basis, is_of_pooler
+from proxy.session.refusals import missing_statement, name_of_pooler, plan_changed
 from proxy.session.rewriting import AnyChange, literal_keys
 from proxy.sql.execution import complete
 from proxy.sql.plan import Effect, Plan
@@ -39,6 +39,10 @@ class Resolved:
 def resolve(c: Conversation, plan: Plan, current: Current, *, inherited: bool) -> Resolved | None:
     """None: hold the message, an earlier batch is about to change the name. `inherited`: the server may know names of
     what nobody has analysed. Raises Refused."""
+    if c.planner.pooled:
+        given = plan.deallocates if plan.prepares is None else plan.prepares.name
+        if given is not None and is_of_pooler(given):
+            raise name_of_pooler(given)
     if plan.executes is None and plan.fetches is None:
         return Resolved(plan)
     links: tuple[Link, ...] = ()
@@ -47,11 +51,13 @@ def resolve(c: Conversation, plan: Plan, current: Current, *, inherited: bool) -
         prepared = c.statements.look(name, c.batch)
         if prepared is UNSETTLED:
             return None
-        if prepared is None and not plan.executes.arguments and not inherited:
+        if prepared is None and not plan.executes.arguments and not inherited and not c.planner.pooled:
             return Resolved(replace(plan, executes=None))  # the server judges the name; nothing is written in here
         prepared = current(name)
         if prepared is None:
             return None
+        if prepared.sent and c.planner.is_foreign(name, prepared.sent):
+            raise missing_statement(name)  # the pooler has given another name to what Parse has made
         links = (Link("statement", name, prepared), *prepared.links)
         plan = complete(plan, prepared.plan, prepared.parameter_count)
     if plan.fetches is None:

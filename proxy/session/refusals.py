@@ -41,6 +41,23 @@ def missing_statement(name: bytes) -> Refused:
     return Refused(f"{shown} does not exist", sqlstate="26000")
 
 
+def swapped_statement(name: str) -> Refused:
+    """Where the server process has a statement of this name that is not the pooler's."""
+    return Refused(
+        f'prepared statements of this server process cannot be trusted: SQL has made one called "{name}", '
+        "as the pooler calls those of its clients",
+        hint="have the pooler open new connections to the server: RECONNECT on PgBouncer's console",
+    )
+
+
+def name_of_pooler(name: str) -> Refused:
+    """SQL names a statement of the pooler's."""
+    return Refused(
+        f'"{name}" is how the pooler between Sealwire and the server calls prepared statements of its clients',
+        hint="give the statement another name; close those of the protocol by the protocol",
+    )
+
+
 def outranks_transaction(kind: str, error: Refused) -> bool:
     """Whether PostgreSQL raises an error in place of a message of type `kind` in a failed transaction too: it parses,
     and looks names up that the protocol gives it, before it looks at the transaction; a FunctionCall, after that."""

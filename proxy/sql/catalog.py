@@ -164,12 +164,15 @@ SELECT pg_catalog.json_build_object(
     'standard_conforming_strings', pg_catalog.current_setting('standard_conforming_strings')))::pg_catalog.text
 """  # noqa: S608  (constants)
 
-# Name -> SHA-256 of the text, in UTF-8 and hexadecimal, of those prepared statements among $1 that the server has.
-STATEMENTS_QUERY: Final = """
-SELECT coalesce(pg_catalog.json_object_agg(p.name, pg_catalog.encode(
-         pg_catalog.sha256(pg_catalog.convert_to(p.statement, 'UTF8')), 'hex')), '{}')::pg_catalog.text
-FROM pg_catalog.pg_prepared_statements p WHERE p.name OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.text[])
-"""
+OF_SQL: Final = "SQL"
+# Of those prepared statements that the server has, and that PREPARE has made or $1 names: name -> OF_SQL, or the
+# SHA-256 of the text, in UTF-8 and hexadecimal.
+STATEMENTS_QUERY: Final = f"""
+SELECT coalesce(pg_catalog.json_object_agg(p.name, CASE WHEN p.from_sql THEN '{OF_SQL}' ELSE pg_catalog.encode(
+         pg_catalog.sha256(pg_catalog.convert_to(p.statement, 'UTF8')), 'hex') END), '{{}}')::pg_catalog.text
+FROM pg_catalog.pg_prepared_statements p
+WHERE p.from_sql OR p.name OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.text[])
+"""  # noqa: S608  (constants)
 
 
 @dataclass(frozen=True, slots=True)
@@ -458,7 +461,7 @@ def _relations(document: Mapping[str, Any]) -> dict[int, Relation]:
 
 
 def load_statements(text: str) -> Mapping[str, str]:
-    """STATEMENTS_QUERY's only value -> name -> SHA-256 of the statement."""
+    """STATEMENTS_QUERY's only value -> name -> OF_SQL, or the SHA-256 of the statement."""
     return read_answer(text, dict)
 
 

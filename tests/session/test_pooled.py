@@ -3,6 +3,11 @@ for each transaction. What is known of it is read in the client's own transactio
 
 from __future__ import annotations
 
+import json
+
+import pytest
+
+from proxy.sql.plan import Execution, Plan, Preparation
 from proxy.wire import messages
 from tests.session.playbook import (
     BOUND,
@@ -30,13 +35,13 @@ from tests.session.playbook import (
 )
 
 OTHER = PID + 1
-READ = "PBEC"
-"""The messages of one reading."""
+READ = "PBECPBEC"
+"""The messages of a reading: of the session, and of the prepared statements."""
 
 
-def pooled() -> Talk:
+def pooled(book: Book | None = None) -> Talk:
     """After a first statement, which has shown that there is a pooler."""
-    talk = Talk(Book())
+    talk = Talk(book or Book())
     talk.client(query("SELECT 'warm'"))
     talk.serve_reads(session_facts=facts(pid=OTHER))
     talk.serve_reads(session_facts=facts(pid=OTHER))
@@ -149,3 +154,80 @@ def test_what_is_asked_behind_a_pooler_takes_the_unnamed_statement() -> None:
     parsed, refused, _ = talk.at_client()
     assert parsed == PARSED
     assert error_fields(refused)["C"] == "26000"
+
+
+# -- what SQL has prepared ---------------------------------------------------------------------------------------------
+
+POOLERS = "PGBOUNCER_5"
+RUN, MAKE, DROP = "EXECUTE s", f'PREPARE "{POOLERS}" AS SELECT 1', f'DEALLOCATE "{POOLERS}"'
+BOOK = Book(
+    {
+        RUN: Plan(executes=Execution("s"), tag="EXECUTE"),
+        MAKE: Plan(prepares=Preparation(POOLERS, (), Plan()), tag="PREPARE"),
+        DROP: Plan(deallocates=POOLERS, tag="DEALLOCATE"),
+    }
+)
+
+
+def refusal(talk: Talk) -> dict[str, str]:
+    """What the client is told, where the server got the poison, in a string of its own or in a batch."""
+    assert kinds(talk.at_server()) in ("PS", "PPS", "Q")
+    talk.server(POISONED, ready())
+    return error_fields(next(raw for raw in talk.at_client() if raw[:1] == b"E"))
+
+
+def test_no_named_statement_is_run_where_sql_has_made_one_of_the_poolers() -> None:
+    talk = pooled()
+    talk.client(parse(SELECT, "s"), SYNC)
+    talk.serve_reads(session_facts=facts(pid=OTHER))
+    talk.at_server()
+    talk.server(PARSED, ready())
+    talk.at_client()
+    swapped = json.dumps({POOLERS: "SQL", "mine": "SQL"})
+    talk.client(bind(b"x", statement="s"), execute(), SYNC)
+    talk.serve_reads(session_facts=facts(pid=OTHER), statements=swapped)
+    told = refusal(talk)
+    assert told["C"] == "0A000"
+    assert POOLERS in told["M"]
+    assert "RECONNECT" in told["H"]
+    talk.client(parse(SELECT), bind(b"x"), execute(), SYNC)  # no pooler has an unnamed one
+    talk.serve_reads(session_facts=facts(pid=OTHER), statements=swapped)
+    assert kinds(talk.at_server()) == "PBES"
+
+
+@pytest.mark.parametrize("text", [MAKE, DROP])
+def test_sql_does_not_name_statements_of_the_pooler(text: str) -> None:
+    talk = Talk(BOOK)
+    talk.client(query(text))  # the first one of the session: nothing is known of a pooler yet
+    talk.serve_reads(session_facts=facts(pid=OTHER))
+    talk.serve_reads(session_facts=facts(pid=OTHER))
+    told = refusal(talk)
+    assert told["C"] == "0A000"
+    assert POOLERS in told["M"]
+    assert told["H"]
+
+
+@pytest.mark.parametrize("text", [MAKE, DROP])
+def test_without_a_pooler_such_names_are_like_others(text: str) -> None:
+    talk = Talk(BOOK)
+    talk.client(query(text))
+    talk.serve_reads()
+    assert talk.at_server() == [query(text)]
+
+
+def test_execute_does_not_run_what_other_sessions_have_left_under_a_name() -> None:
+    talk = pooled(BOOK)
+    talk.client(query(RUN))
+    talk.serve_reads(session_facts=facts(pid=OTHER), statements='{"s":"SQL"}')
+    assert refusal(talk)["C"] == "26000"
+    talk.client(query("BEGIN"))
+    talk.at_server()
+    talk.server(complete("BEGIN"), ready("T"))
+    talk.at_client()
+    talk.client(parse("SELECT 1", "s"), SYNC)  # the pooler gives that another name
+    talk.serve_reads(session_facts=facts(pid=OTHER), statements='{"s":"SQL"}', status="T")
+    assert kinds(talk.at_server()) == "PS"
+    talk.server(PARSED, ready("T"))
+    talk.at_client()
+    talk.client(query(RUN))
+    assert refusal(talk)["C"] == "26000"

@@ -293,6 +293,11 @@ class Conversation:
         return self.status == b"T" or self._executed == self.batch
 
     @property
+    def is_between(self) -> bool:
+        """Outside of a transaction, with nothing under way."""
+        return self.status == b"I" and self.batch_empty and not self.replies
+
+    @property
     def may_be_pipeline(self) -> bool:
         """The transaction that is open may be the implicit one of a pipeline, which only a Sync of the client may end:
         what came last was a Query, which does not end it."""

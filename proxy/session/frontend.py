@@ -200,6 +200,13 @@ class Frontend:
         c = self._c
         if self._reader.at_rest and (free := c.planner.analyse_free(text, types)) is not None:
             return free, False
+        if not self._reader.settled():
+            return None
+        if c.planner.pooled and c.is_between and c.planner.may_be_alone(text):
+            if not self._reader.has_catalog():
+                return None
+            if (alone := c.planner.analyse_anywhere(text, types)) is not None:
+                return alone, False
         if not self._reader.ready():
             return None
         if c.planner.wanted():
@@ -270,8 +277,7 @@ class Frontend:
         if analysed is None:
             return False
         found = analysed[0]
-        passes = self._passes(text, found)
-        if not passes:
+        if not (passes := self._passes(text, found)):
             return passes is False
         expectation = Expectation()
         pieces: list[str] = []

@@ -31,7 +31,7 @@ from proxy.sql.catalog import (
     load_statements,
     load_system,
 )
-from proxy.sql.plan import Effect, Failure, Statement
+from proxy.sql.plan import Effect, Failure, Plan, Statement
 from proxy.sql.strings import conforming
 from proxy.wire.codecs import Settings
 from proxy.wire.codecs.encodings import from_utf8, to_utf8
@@ -75,6 +75,20 @@ _FREE: Final = re.compile(
         |set|reset|show|discard|deallocate|listen|unlisten|notify)\b[^;]*);?\s*""",
     re.IGNORECASE | re.VERBOSE,
 )
+
+_NAMELESS: Final = frozenset(
+    (
+        "VACUUM", "CLUSTER", "REINDEX", "CHECKPOINT", "DROP", "ALTER SYSTEM", "CREATE DATABASE", "ALTER DATABASE",
+        "DROP DATABASE", "CREATE TABLESPACE", "ALTER TABLESPACE", "DROP TABLESPACE", "CREATE SUBSCRIPTION",
+        "ALTER SUBSCRIPTION", "DROP SUBSCRIPTION",
+    )
+)  # fmt: skip
+"""Tags of statements in which the analysis looks no name up. Most of them run outside of a transaction block only."""
+_ALONE: Final = re.compile(
+    r"\s*(?:create\s+(?:unique\s+)?index\s+concurrently|alter\s+table\s[^;]*\sconcurrently|call|do)\b", re.IGNORECASE
+)
+"""Others that run, or may run, outside of a transaction block only."""
+_MOST_SCHEMAS: Final = 64
 
 
 def is_free(text: str) -> bool:
@@ -309,16 +323,44 @@ class Planner:
 
         SET TRANSACTION must come before any query, so nothing may be read on its account.
         """
-        if not _FREE.fullmatch(text) and not self.wanted():
+        is_free = _FREE.fullmatch(text) is not None
+        if not is_free and not self.wanted():
             return None
         found = self.database.blank.plans.plan(text, types, SearchPath())
         if any(isinstance(one, Failure) and _is_syntax_error(one) for one in found):
             return found
-        if not _FREE.fullmatch(text) or any(isinstance(one, Failure) or one.plan.touches_sealed for one in found):
+        plans = [one.plan for one in found if isinstance(one, Statement)]
+        if len(plans) < len(found) or any(plan.touches_sealed for plan in plans):
             return None
-        if any(isinstance(one, Statement) and is_of_pooler(one.plan.deallocates or "") for one in found):
+        if any(is_of_pooler(plan.deallocates or "") for plan in plans):
             return None  # whether there is a pooler is to be known first
-        return found
+        return found if is_free or (plans and all(plan.tag in _NAMELESS for plan in plans)) else None
+
+    @staticmethod
+    def may_be_alone(text: str) -> bool:
+        """True for a statement that may fail in a transaction that something else has begun."""
+        return _ALONE.match(text) is not None
+
+    def analyse_anywhere(self, text: str, types: tuple[int, ...]) -> Analysis | None:
+        """The analysis of a statement that comes to the same in every server process, whatever search_path and
+        temporary tables that has: sent as it is it may name any table, and else it names them by their schemas.
+        None: not this one."""
+        known = self.basis
+        schemas = [
+            name for name in known.snapshot.catalog.schemas if not name.startswith(("pg_", "information_schema"))
+        ]
+        if len(schemas) > _MOST_SCHEMAS:
+            return None
+        rest = tuple(name for name in known.path.schemas if name not in (known.path.temp, "pg_catalog"))
+        paths = [SearchPath(("pg_catalog", name, *rest), name) for name in schemas]
+        nowhere = SearchPath(("pg_catalog",), None)
+        *found, bare = (known.snapshot.plans.plan(text, types, path) for path in (*paths, nowhere))
+        first = found[0] if found else bare
+        plans = [one.plan for one in first if isinstance(one, Statement)]
+        if len(plans) < len(first) or any(one != first for one in found):
+            return None
+        is_sent_as_it_is = all(plan == Plan(effects=plan.effects, tag=plan.tag) for plan in plans)
+        return first if is_sent_as_it_is or bare == first else None
 
     def analyse_blind(self, text: str, types: tuple[int, ...]) -> Analysis:
         """In a failed transaction nothing can be read, and nothing runs but its end: only that is let through. It takes

@@ -4,7 +4,8 @@ Between batches the queries have a Sync of their own, and the client's message i
 begin the client's batch, without a Sync,
 
 - where a pooler lends out server processes (`Planner.pooled`): that message could meet another process than they have
-  met, but for the transaction that they begin, for which the pooler keeps the process;
+  met, but for the transaction that they begin, for which the pooler keeps the process. A statement that cannot run in
+  it, and comes to the same in every process, is sent without;
 - behind a Query in a pipeline: the Sync would end the implicit transaction, which goes on behind the Query.
 """
 
@@ -48,19 +49,32 @@ class Reader:
         injection, self._injection = self._injection, None
         return injection is not None and injection.error is not None
 
+    def settled(self) -> bool:
+        """What was read is known. False: something is being read. Raises ReadFailed."""
+        if self._injection is None:
+            return True
+        if not self._injection.finished:
+            return False
+        injection, self._injection = self._injection, None
+        if injection.error is not None:
+            raise ReadFailed(injection.error)
+        if not injection.complete:
+            raise ProtocolViolation("unexpected answer to a catalog query")  # asking again would not end
+        self._c.planner.take(injection.wanted, injection.values, injection.epoch)
+        return True
+
+    def has_catalog(self) -> bool:
+        """The catalog is known, whichever process has told it. False: it is being read. To be asked between batches."""
+        wanted = tuple(want for want in self._c.planner.wanted() if want is not Wanted.SESSION)
+        if wanted:
+            self._read(wanted, own_sync=True)
+        return not wanted
+
     def ready(self) -> bool:
         """Whether an analysis may rest on what is known. False: something is being read. Raises ReadFailed."""
-        c = self._c
-        if self._injection is not None:
-            if not self._injection.finished:
-                return False
-            injection, self._injection = self._injection, None
-            if injection.error is not None:
-                raise ReadFailed(injection.error)
-            if not injection.complete:
-                raise ProtocolViolation("unexpected answer to a catalog query")  # asking again would not end
-            c.planner.take(injection.wanted, injection.values, injection.epoch)
-        planner = c.planner
+        if not self.settled():
+            return False
+        c, planner = self._c, self._c.planner
         if planner.is_changed and c.replies.awaits_ready:
             return False  # the end of a transaction may take that back
         if self._pooled and self._batch != c.batch:
@@ -77,15 +91,14 @@ class Reader:
                 return False  # what comes before decides whether anything can be read
             if c.status == b"E":
                 return True
-        self._read(wanted)
+        joins = self._pooled and c.status == b"I"
+        self._read(wanted, own_sync=self._by_query or (c.batch_empty and not joins and not c.may_be_pipeline))
         return False
 
-    def _read(self, wanted: tuple[Wanted, ...]) -> None:
+    def _read(self, wanted: tuple[Wanted, ...], *, own_sync: bool) -> None:
         c, planner = self._c, self._c.planner
         if self._pooled and Wanted.SESSION in wanted:
             wanted += (Wanted.STATEMENTS,)
-        joins = self._pooled and c.status == b"I"
-        own_sync = self._by_query or (c.batch_empty and not joins and not c.may_be_pipeline)
         self._injection = Injection(
             wanted,
             epoch=planner.database.epoch,

@@ -7,7 +7,7 @@ from typing import Final
 
 from proxy.errors import Refused
 from proxy.session import rewriting
-from proxy.session.conversation import Conversation, Expectation, Prepared
+from proxy.session.conversation import Conversation, Prepared
 from proxy.session.guarding import Again, Guard, named_tables, snapshot_too_old
 from proxy.session.references import Resolved
 from proxy.session.refusals import plan_changed
@@ -107,9 +107,8 @@ class Admission:
             return True
         if c.status == b"E" and c.batch_empty:
             raise Refused(_ABORTED, sqlstate="25P02")
-        self._guard = Guard(wanted, snapshot.catalog)
-        for kind, raw in self._guard.messages():
-            c.send(kind, raw, Expectation(injection=self._guard))
+        self._guard = Guard(wanted, snapshot.catalog, unnamed=c.planner.pooled)
+        c.inject(self._guard)
         c.to_server.append(messages.FLUSH)
         return False
 

@@ -270,7 +270,7 @@ class Conversation:
         self.batch_empty = True
         self._synced = by_sync
 
-    def inject(self, injection: Injection) -> None:
+    def inject(self, injection: Injection | Guard) -> None:
         """Our own queries go to the server."""
         changes: list[Change[Prepared] | Change[Portal]] = []
         if injection.unnamed:
@@ -334,8 +334,9 @@ class Conversation:
         What follows up to Sync would be skipped by the server, so it need not be sent.
 
         PgBouncer from 1.21 takes the name for given although the Parse has failed, and ends a connection that gives a
-        name twice: so it is closed before it is used again."""
-        name = b"" if unnamed else POISON_NAME
+        name twice. A Close of it may be answered in front of a Parse that came before (1.24: both answers are its own).
+        So behind a pooler it is the unnamed statement; else, for one that is not known of yet, the name is closed."""
+        name = b"" if unnamed or self.planner.pooled else POISON_NAME
         if name and self._poisoned:
             self.send(Kind.CLOSE, messages.build_close(messages.Target(b"S", name)), Expectation(swallow=True))
         self._poisoned = self._poisoned or name != b""
@@ -343,7 +344,7 @@ class Conversation:
         expectation = Expectation(swallow=refusal is None)
         if refusal is not None:
             expectation.refuse(kind, refusal)
-        if unnamed:
+        if not name:
             expectation.changes.append(self.statements.change(b"", None, self.batch))
         self.send(Kind.PARSE, raw, expectation)
         self.discarding = True

@@ -18,9 +18,9 @@ proxy. So before a statement that names its table is sent, in the same transacti
 
 It costs a round trip per transaction and table, no privilege (Parse checks none), and nothing where nothing is
 unsettled. It holds no session state on the server, so a PgBouncer in transaction mode may stand in between. PgBouncer
-from 1.21 on keeps what was prepared, and answers a Parse of the same text itself: the Parse would lock nothing, and
-once the table has other columns, Describe would fail for good ("cached plan must not change result type"). So no two
-texts are the same, that of the query included: see `injection`.
+from 1.21 on keeps what was prepared with a name, and answers a Parse of the same text itself: the Parse would lock
+nothing, and once the table has other columns, Describe would fail for good ("cached plan must not change result type").
+So behind a pooler the statements have no name, and no two texts are the same: see `injection`.
 Sources: manual, "Explicit Locking"; parse analysis locks what it names (src/backend/parser/parse_relation.c).
 """
 
@@ -110,38 +110,41 @@ def _states(rows: Any) -> dict[int, _State]:
 
 
 class Guard:
-    """The questions about some tables, in the middle of a batch. The interface is that of `Injection`."""
+    """The questions about some tables, in the middle of a batch. The interface is that of `Injection`. `unnamed`: they
+    take the unnamed statement, as behind a pooler."""
 
     own_sync: Final = False
 
-    def __init__(self, tables: Sequence[Unsettled], catalog: Catalog) -> None:
+    def __init__(self, tables: Sequence[Unsettled], catalog: Catalog, *, unnamed: bool = False) -> None:
         self.tables = tuple(tables)
+        self.unnamed = unnamed
         self.finished = False
         self.has_failed = False
         self._catalog = catalog
         self._described: list[dict[str, tuple[int, int]]] = []
         self._state: dict[int, _State] = {}
-        self._open = 4 * len(tables) + 6
+        self._open = (2 if unnamed else 4) * len(tables) + (4 if unnamed else 6)
 
     def messages(self) -> list[tuple[Kind, bytes]]:
         """What to send, in order; Flush is to follow."""
-        close = messages.build_close(Target(b"S", NAME))
+        name = b"" if self.unnamed else NAME
+        close = [] if self.unnamed else [(Kind.CLOSE, messages.build_close(Target(b"S", NAME)))]
         sent: list[tuple[Kind, bytes]] = []
         for table in self.tables:
             sent += (
-                (Kind.CLOSE, close),
-                (Kind.PARSE, messages.build_parse(Parse(NAME, self._lock(table.relation), ()))),
-                (Kind.DESCRIBE_STATEMENT, messages.build_describe(Target(b"S", NAME))),
-                (Kind.CLOSE, close),
+                *close,
+                (Kind.PARSE, messages.build_parse(Parse(name, self._lock(table.relation), ()))),
+                (Kind.DESCRIBE_STATEMENT, messages.build_describe(Target(b"S", name))),
+                *close,
             )
         return [
             *sent,
-            (Kind.CLOSE, close),
-            (Kind.PARSE, messages.build_parse(Parse(NAME, self._query(), ()))),
-            (Kind.BIND, messages.build_bind(Bind(NAME, NAME, (), [], ()))),
+            *close,
+            (Kind.PARSE, messages.build_parse(Parse(name, self._query(), ()))),
+            (Kind.BIND, messages.build_bind(Bind(NAME, name, (), [], ()))),
             (Kind.EXECUTE, messages.build_execute(NAME)),
             (Kind.CLOSE, messages.build_close(Target(b"P", NAME))),
-            (Kind.CLOSE, close),
+            *close,
         ]
 
     @staticmethod

@@ -4,24 +4,34 @@ for each transaction. What is known of it is read in the client's own transactio
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from proxy.config import Policy
+from proxy.errors import Refused
 from proxy.sql.plan import Execution, Plan, Preparation
 from proxy.wire import messages
 from tests.session.playbook import (
+    BORN,
     BOUND,
+    CLOSED,
+    EMAIL,
+    FILE,
     LITERAL,
     NO_DATA,
     PARSED,
     PID,
     POISONED,
+    POLICY,
     SELECT,
     SYNC,
+    TABLE,
     Book,
     Talk,
     bind,
     close,
+    columns,
     complete,
     error,
     error_fields,
@@ -31,6 +41,7 @@ from tests.session.playbook import (
     parse,
     query,
     ready,
+    row,
     split,
 )
 
@@ -39,9 +50,9 @@ READ = "PBECPBEC"
 """The messages of a reading: of the session, and of the prepared statements."""
 
 
-def pooled(book: Book | None = None) -> Talk:
+def pooled(book: Book | None = None, policy: Policy = POLICY) -> Talk:
     """After a first statement, which has shown that there is a pooler."""
-    talk = Talk(book or Book())
+    talk = Talk(book or Book(), policy)
     talk.client(query("SELECT 'warm'"))
     talk.serve_reads(session_facts=facts(pid=OTHER))
     talk.serve_reads(session_facts=facts(pid=OTHER))
@@ -154,6 +165,35 @@ def test_what_is_asked_behind_a_pooler_takes_the_unnamed_statement() -> None:
     parsed, refused, _ = talk.at_client()
     assert parsed == PARSED
     assert error_fields(refused)["C"] == "26000"
+
+
+def test_no_close_of_our_own_follows_a_parse() -> None:
+    """PgBouncer 1.24 answers a Parse of a text that it knows and a Close by itself, and the Close first."""
+    talk = pooled(Book({"bad": Refused("no")}))
+    for name in ("s", "t"):
+        talk.client(parse("SELECT 1", name), parse("bad", "bad"), SYNC)
+        talk.serve_reads(session_facts=facts(pid=OTHER))
+        sent = talk.at_server()
+        assert kinds(sent) == "PPS"
+        assert messages.parse_parse(sent[1]).statement == b""
+        talk.server(PARSED, POISONED, ready())
+        assert kinds(talk.at_client()) == "1EZ"
+
+
+def test_the_questions_about_an_unsettled_table_take_the_unnamed_statement() -> None:
+    policy = Policy((replace(EMAIL, pending=True), BORN))
+    text = "SELECT email FROM customers"
+    talk = pooled(Book({text: Plan(pending=frozenset((TABLE,)), tag="SELECT")}), policy)
+    talk.client(parse(text, "s"), SYNC)
+    talk.serve_reads(session_facts=facts(pid=OTHER))
+    sent = talk.at_server()
+    assert kinds(sent) == "PDPBECH"
+    assert {messages.parse_parse(raw).statement for raw in sent if raw[:1] == b"P"} == {b""}
+    described = columns(("id", TABLE, 1, 23), ("email", TABLE, 2, 17), ("born", TABLE, 3, 17))
+    shown = json.dumps([[TABLE, FILE, FILE, {"id": 1, "email": 2, "born": 3}, None]])
+    talk.server(PARSED, messages.build_parameter_description([]), described)
+    talk.server(PARSED, BOUND, row(shown.encode()), complete(), CLOSED)
+    assert kinds(talk.at_server()) == "PS"
 
 
 # -- what SQL has prepared ---------------------------------------------------------------------------------------------

@@ -269,12 +269,13 @@ public class Shop {
         connection.rollback();
 
         connection.setAutoCommit(true);
+        boolean tablesChange = System.getenv("POOLED") == null; // a pooler may keep what it has prepared for good
         try (Statement statement = connection.createStatement();
                 PreparedStatement all = connection.prepareStatement("SELECT * FROM people WHERE id = ?")) {
             statement.execute("INSERT INTO people (id, email) VALUES (3, 'third.canary@mail.example')");
             all.setInt(1, 3);
             for (int round = 0; round < 12; round++) { // a table that changes under a prepared statement
-                if (round == 6 || round == 9) {
+                if (tablesChange && (round == 6 || round == 9)) {
                     statement.execute(round == 6 ? "ALTER TABLE people ADD COLUMN extra text" : "ALTER TABLE people DROP COLUMN extra");
                 }
                 ResultSet row;
@@ -286,7 +287,7 @@ public class Shop {
                 }
                 check(row.next());
                 equal("third.canary@mail.example", row.getString("email"));
-                equal(round >= 6 && round < 9 ? 13 : 12, row.getMetaData().getColumnCount());
+                equal(tablesChange && round >= 6 && round < 9 ? 13 : 12, row.getMetaData().getColumnCount());
             }
             equal(1, statement.executeUpdate("DELETE FROM people WHERE email = 'third.canary@mail.example'"));
         }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -49,6 +50,9 @@ func main() {
 		pgx.QueryExecModeCacheStatement, pgx.QueryExecModeCacheDescribe, pgx.QueryExecModeDescribeExec,
 		pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol,
 	} {
+		if mode == pgx.QueryExecModeDescribeExec && os.Getenv("POOLED") == "behind" {
+			continue // the unnamed statement is described in one transaction and executed in the next
+		}
 		config := must(pgx.ParseConfig(""))
 		config.DefaultQueryExecMode = mode
 		connection := must(pgx.ConnectConfig(ctx, config))
@@ -196,15 +200,17 @@ func failures(connection *pgx.Conn) {
 		return len(rows.FieldDescriptions()), rows.Err()
 	}
 	check(must(width()) == 12, "before")
-	must(connection.Exec(ctx, "ALTER TABLE people ADD COLUMN extra text"))
-	got, err := width()
-	if err != nil { // PostgreSQL's: a cached plan whose result type changed, or one format too few for a cached description
-		check(strings.Contains("0A000 08P01", state(err)), err)
-		got, err = width()
+	if os.Getenv("POOLED") == "" { // a pooler may keep what it has prepared for good
+		must(connection.Exec(ctx, "ALTER TABLE people ADD COLUMN extra text"))
+		got, err := width()
+		if err != nil { // PostgreSQL's: a cached plan whose result type changed, or one format too few for a cached description
+			check(strings.Contains("0A000 08P01", state(err)), err)
+			got, err = width()
+		}
+		check(err == nil && got == 13, err, got)
+		must(connection.Exec(ctx, "ALTER TABLE people DROP COLUMN extra"))
+		width()
 	}
-	check(err == nil && got == 13, err, got)
-	must(connection.Exec(ctx, "ALTER TABLE people DROP COLUMN extra"))
-	width()
 	tag := must(connection.Exec(ctx, "DELETE FROM people WHERE email = $1", "third.canary@mail.example"))
 	check(tag.RowsAffected() == 1, tag)
 }

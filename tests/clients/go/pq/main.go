@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -25,7 +26,7 @@ var (
 )
 
 func main() {
-	database := must(sql.Open("postgres", ""))
+	database := must(sql.Open("postgres", os.Getenv("PQ_OPTIONS")))
 	must(database.Exec(`
 		CREATE TABLE people (
 		  id integer PRIMARY KEY, name varchar(80), email varchar(120) UNIQUE, born date, balance numeric(12,2),

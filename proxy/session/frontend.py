@@ -195,14 +195,14 @@ class Frontend:
 
     # -- analysis ------------------------------------------------------------------------------------------------------
 
-    def analyse(self, text: str, types: tuple[int, ...]) -> tuple[Analysis, bool] | None:
+    def analyse(self, text: str, types: tuple[int, ...], *, name: bytes = b"") -> tuple[Analysis, bool] | None:
         """The analysis, and whether it rests on the catalog and the search_path. None: hold the message."""
         c = self._c
         if self._reader.at_rest and (free := c.planner.analyse_free(text, types)) is not None:
             return free, False
         if not self._reader.settled():
             return None
-        if c.planner.pooled and c.is_between and c.planner.may_be_alone(text):
+        if c.planner.pooled and not name and c.is_between and c.planner.may_be_alone(text):
             if not self._reader.has_catalog():
                 return None
             if (alone := c.planner.analyse_anywhere(text, types)) is not None:
@@ -216,7 +216,7 @@ class Frontend:
             self._reread = True
             if not (c.batch_empty and c.status == b"E"):
                 c.planner.doubt()
-                return self.analyse(text, types)
+                return self.analyse(text, types, name=name)
         return found, True
 
     def _current(self, name: bytes) -> Prepared | None:
@@ -239,11 +239,11 @@ class Frontend:
             return None
         if name and (swapped := c.planner.swapped) is not None:
             raise swapped_statement(swapped)
-        if prepared.basis is None:
-            return prepared
         changed = c.planner.pooled and prepared.turn != c.planner.turn
         if changed and (not name or c.planner.is_foreign(name, prepared.sent)):
             raise missing_statement(name)
+        if prepared.basis is None:
+            return prepared
         basis = c.planner.basis
         if not basis.same_as(prepared.basis) and not c.planner.wanted():
             found = c.planner.analyse(prepared.text, prepared.types)
@@ -387,7 +387,7 @@ class Frontend:
         if c.status == b"E":
             c.planner.decode(parse.statement)  # that it is none is told in a failed transaction too
         text = c.planner.decode(parse.query)
-        analysed = self.analyse(text, parse.types)
+        analysed = self.analyse(text, parse.types, name=parse.statement)
         if analysed is None:
             return False
         found, depends = analysed

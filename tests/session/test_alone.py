@@ -89,6 +89,13 @@ def test_so_is_a_batch_of_the_extended_protocol() -> None:
     assert kinds(talk.at_server()) == "PBDES"
 
 
+def test_with_a_name_it_would_outlive_what_its_plan_rests_on() -> None:
+    talk = pooled(ByPath(UNKNOWN, public=PLAIN), "public")
+    talk.client(parse(INDEX, "s"), SYNC)
+    talk.serve_reads(session_facts=facts(pid=OTHER))
+    assert kinds(talk.at_server()) == "PS"
+
+
 def test_a_catalog_that_is_not_known_is_read_beforehand() -> None:
     talk = pooled(ByPath(UNKNOWN, public=PLAIN), "public")
     talk.shared.databases["shop"].invalidate()

@@ -135,6 +135,17 @@ def test_the_unnamed_statement_does_not_outlive_its_transaction() -> None:
     assert error_fields(refused)["C"] == "26000"
 
 
+def test_nor_does_one_that_names_nothing() -> None:
+    """In the next transaction the process may have the unnamed statement of another session."""
+    talk = pooled()
+    talk.client(parse("SHOW all"), SYNC)
+    assert kinds(talk.at_server()) == "PS"
+    talk.server(PARSED, ready())
+    talk.at_client()
+    talk.client(bind(), execute(), SYNC)
+    assert refusal(talk)["C"] == "26000"
+
+
 def test_what_is_asked_before_a_pooler_is_known_of_is_a_new_text_each_time() -> None:
     """Else PgBouncer would run what another session has put under the name that it gave to that text."""
     asked = []

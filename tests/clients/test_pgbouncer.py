@@ -129,6 +129,35 @@ def test_a_temporary_table_that_hides_a_sealed_one_in_one_server_process(behind:
                 assert run(session, protocol, SELECT, BOB) == [BOB] * (number + 1)
 
 
+SETTINGS = [
+    "SET DateStyle TO 'SQL, DMY'",
+    "SET bytea_output TO 'escape'",
+    "DO $$ BEGIN PERFORM set_config('datestyle', 'German, DMY', false); END $$",
+]
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_settings_that_another_session_has_left_shape_sealed_values_as_they_do_others(
+    behind: Pooled, setting: str
+) -> None:
+    with processes(behind) as (first, second), behind.connect() as session, behind.connect() as stray:
+        with first():
+            stray.execute(setting.encode())
+        for number in range(3):
+            for process in (first, second):
+                with process():
+                    shown = []
+                    for table in ("public.people", "other.people"):
+                        given = f"VALUES ({10 + number}, 'plain', '01/02/2000') RETURNING email, born"
+                        with session.cursor() as cursor:
+                            cursor.execute(f"BEGIN; INSERT INTO {table} {given}".encode())
+                            cursor.nextset()
+                            assert cursor.pgresult is not None
+                            shown.append([cursor.pgresult.get_value(0, column) for column in range(2)])
+                        session.execute("ROLLBACK")
+                    assert shown[0] == shown[1]
+
+
 def prepare(connection: psycopg.Connection[tuple[object, ...]], name: bytes, text: str) -> None:
     assert connection.pgconn.prepare(name, text.encode()).status == ExecStatus.COMMAND_OK
 

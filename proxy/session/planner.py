@@ -16,7 +16,7 @@ from typing import Final
 
 from proxy.errors import Refused
 from proxy.session.plans import Analysis
-from proxy.session.refusals import SYNTAX_ERROR
+from proxy.session.refusals import SYNTAX_ERROR, depends_on_path
 from proxy.session.shared import Database, Shared, Snapshot
 from proxy.sql.catalog import (
     CATALOG_QUERY,
@@ -85,7 +85,8 @@ _NAMELESS: Final = frozenset(
 )  # fmt: skip
 """Tags of statements in which the analysis looks no name up. Most of them run outside of a transaction block only."""
 _ALONE: Final = re.compile(
-    r"\s*(?:create\s+(?:unique\s+)?index\s+concurrently|alter\s+table\s[^;]*\sconcurrently|call|do)\b", re.IGNORECASE
+    r"\s*(?:(?P<concurrent>create\s+(?:unique\s+)?index\s+concurrently|alter\s+table\s[^;]*\sconcurrently)|call|do)\b",
+    re.IGNORECASE,
 )
 """Others that run, or may run, outside of a transaction block only."""
 _MOST_SCHEMAS: Final = 64
@@ -344,23 +345,28 @@ class Planner:
     def analyse_anywhere(self, text: str, types: tuple[int, ...]) -> Analysis | None:
         """The analysis of a statement that comes to the same in every server process, whatever search_path and
         temporary tables that has: sent as it is it may name any table, and else it names them by their schemas.
-        None: not this one."""
-        known = self.basis
+        None: not this one; it runs in a transaction too, or is wrong anyway."""
+        known, form = self.basis, _ALONE.match(text)
+        is_concurrent = form is not None and form["concurrent"] is not None
         schemas = [
             name for name in known.snapshot.catalog.schemas if not name.startswith(("pg_", "information_schema"))
         ]
         if len(schemas) > _MOST_SCHEMAS:
-            return None
+            if not is_concurrent:
+                return None  # a procedure of the policy may be found in any of them
+            schemas = []
         rest = tuple(name for name in known.path.schemas if name not in (known.path.temp, "pg_catalog"))
         paths = [SearchPath(("pg_catalog", name, *rest), name) for name in schemas]
         nowhere = SearchPath(("pg_catalog",), None)
         *found, bare = (known.snapshot.plans.plan(text, types, path) for path in (*paths, nowhere))
         first = found[0] if found else bare
         plans = [one.plan for one in first if isinstance(one, Statement)]
-        if len(plans) < len(first) or any(one != first for one in found):
+        if len(plans) < len(first):
             return None
         is_sent_as_it_is = all(plan == Plan(effects=plan.effects, tag=plan.tag) for plan in plans)
-        return first if is_sent_as_it_is or bare == first else None
+        if all(one == first for one in found) and (is_sent_as_it_is or bare == first):
+            return first
+        return tuple(Failure(one.start, one.end, depends_on_path()) for one in first) if is_concurrent else None
 
     def analyse_blind(self, text: str, types: tuple[int, ...]) -> Analysis:
         """In a failed transaction nothing can be read, and nothing runs but its end: only that is let through. It takes

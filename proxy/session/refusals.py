@@ -58,6 +58,15 @@ def name_of_pooler(name: str) -> Refused:
     )
 
 
+def depends_on_path() -> Refused:
+    """Of a statement that runs outside of a transaction block only: in which nothing can be read in front of it."""
+    return Refused(
+        "CONCURRENTLY behind a pooler cannot be checked against the search_path of the server process that it meets",
+        hint="name the table with its schema",
+        sqlstate="25001",
+    )
+
+
 def outranks_transaction(kind: str, error: Refused) -> bool:
     """Whether PostgreSQL raises an error in place of a message of type `kind` in a failed transaction too: it parses,
     and looks names up that the protocol gives it, before it looks at the transaction; a FunctionCall, after that."""

@@ -77,7 +77,7 @@ def test_where_it_depends_on_the_server_process_it_is_told_with_its_schema(pg18:
             with first():
                 plain.execute("SET search_path TO other, public")
             for lend in (first, second, first, second):
-                with lend(), pytest.raises(psycopg.errors.ActiveSqlTransaction):
+                with lend(), pytest.raises(psycopg.errors.ActiveSqlTransaction, match="search_path"):
                     value = "plain" if lend is first else BOB
                     sealed.execute(texts.format(name="i", table="people", value=value).encode())
             for lend, name in ((first, "i1"), (second, "i2")):

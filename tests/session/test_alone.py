@@ -17,6 +17,7 @@ from tests.session.playbook import (
     NO_DATA,
     PARSED,
     PID,
+    POISONED,
     SYNC,
     Book,
     Talk,
@@ -24,6 +25,7 @@ from tests.session.playbook import (
     compare,
     complete,
     describe,
+    error_fields,
     execute,
     facts,
     hexed,
@@ -36,6 +38,7 @@ from tests.session.playbook import (
 
 OTHER = PID + 1
 INDEX = "CREATE INDEX CONCURRENTLY ON customers (id) WHERE email = 'ann'"
+CALL = "CALL p('ann')"
 PLAIN, SEALED = (
     Plan(effects=Effect.CATALOG, tag="CREATE INDEX"),
     Plan(("CREATE INDEX x WHERE email = ", ""), (LiteralSlot("ann", compare()),), tag="CREATE INDEX"),
@@ -52,7 +55,7 @@ class ByPath(Book):
         self._by_schema = plans
 
     def __call__(self, text: str, *, path: SearchPath | None = None, **rest: object) -> list[Statement | Failure]:
-        if text != INDEX or path is None:
+        if text not in (INDEX, CALL) or path is None:
             return super().__call__(text, **rest)
         first = [name for name in path.schemas if name != "pg_catalog"]
         plan = self._by_schema[first[0]] if first else self._nowhere
@@ -120,33 +123,51 @@ def test_what_is_sealed_is_sent_alone_where_no_name_depends_on_the_path(schemas:
     assert hexed(b"ann")[2:] in sent
 
 
-@pytest.mark.parametrize(
-    ("nowhere", "public", "other"),
-    [
-        (UNKNOWN, SEALED, SEALED),  # a temporary table may hide it
-        (UNKNOWN, SEALED, PLAIN),
-        (UNKNOWN, PLAIN, SEALED),
-        (UNKNOWN, PLAIN, UNKNOWN),
-        (UNKNOWN, UNKNOWN, UNKNOWN),
-        (PLAIN, SEALED, SEALED),
-    ],
-)
-def test_what_does_not_is_analysed_in_its_transaction(
-    nowhere: Plan | Refused, public: Plan | Refused, other: Plan | Refused
+DEPENDS = [
+    (UNKNOWN, SEALED, SEALED),  # a temporary table may hide it
+    (UNKNOWN, SEALED, PLAIN),
+    (UNKNOWN, PLAIN, SEALED),
+    (PLAIN, SEALED, SEALED),
+]
+
+
+@pytest.mark.parametrize(("nowhere", "public", "other"), DEPENDS)
+@pytest.mark.parametrize("text", [INDEX, CALL])
+def test_what_depends_on_the_process_is_not_sent_alone(
+    text: str, nowhere: Plan | Refused, public: Plan | Refused, other: Plan | Refused
 ) -> None:
+    """A procedure is called in the transaction in which the path is read; what runs in none is refused."""
     talk = pooled(ByPath(nowhere, public=public, other=other), "public", "other")
+    talk.client(query(text))
+    if text == CALL:
+        talk.serve_reads(session_facts=facts(pid=OTHER))
+        assert "Q" not in kinds(talk.at_server())
+        return
+    assert kinds(talk.at_server()) == "Q"
+    talk.server(POISONED, ready())
+    told = error_fields(talk.at_client()[0])
+    assert told["C"] == "25001"
+    assert told["H"] == "name the table with its schema"
+    assert b"'ann'" not in talk.sent
+
+
+def test_what_is_not_known_is_told_in_its_transaction() -> None:
+    talk = pooled(ByPath(UNKNOWN, public=UNKNOWN), "public")
     talk.client(query(INDEX))
     talk.serve_reads(session_facts=facts(pid=OTHER))
     assert "Q" not in kinds(talk.at_server())
-    assert (b"'ann'" in talk.sent) is (public is PLAIN)
 
 
-def test_with_many_schemas_it_is_analysed_in_its_transaction() -> None:
+@pytest.mark.parametrize(
+    ("text", "nowhere", "is_alone"), [(INDEX, SEALED, True), (INDEX, UNKNOWN, False), (CALL, SEALED, False)]
+)
+def test_with_many_schemas_only_what_names_its_table_by_one(text: str, nowhere: Plan | Refused, is_alone: bool) -> None:
     names = [f"s{number}" for number in range(65)]
-    talk = pooled(ByPath(PLAIN, public=PLAIN, **dict.fromkeys(names, PLAIN)), *names)
-    talk.client(query(INDEX))
-    talk.serve_reads(session_facts=facts(pid=OTHER))
-    assert kinds(talk.at_server()) == "PBDES"
+    talk = pooled(ByPath(nowhere, public=PLAIN, **dict.fromkeys(names, PLAIN)), *names)
+    talk.client(query(text))
+    if not is_alone:
+        talk.serve_reads(session_facts=facts(pid=OTHER))
+    assert ("Q" in kinds(talk.at_server())) is is_alone
 
 
 def test_in_a_transaction_block_it_is_like_others() -> None:

@@ -117,6 +117,16 @@ def test_names_of_the_pooler_are_not_given_or_taken_away_by_sql(pooled: Pooled) 
         assert outcome(client, b"insert", b"2", BOB.encode()) == []
 
 
+def test_a_name_of_the_pooler_in_the_protocol_is_one_like_others(pooled: Pooled) -> None:
+    """PgBouncer gives it another one; and it is what a PgBouncer in front of the proxy says."""
+    with pooled.connect() as client, pooled.connect() as other:
+        prepare(client, b"insert", INSERT)
+        for number in range(1, 12):
+            prepare(other, b"PGBOUNCER_%d" % number, f"SELECT {number}")
+        assert outcome(client, b"insert", b"2", BOB.encode()) == []
+        assert client.execute("SELECT id FROM people WHERE email = %s", (BOB,)).fetchall() == [(2,)]
+
+
 @pytest.mark.parametrize("ends", ["DEALLOCATE ALL", "DISCARD ALL"])
 def test_what_drops_all_statements_drops_those_of_others_and_runs_no_other(pooled: Pooled, ends: str) -> None:
     with pooled.connect() as client, pooled.connect() as other:

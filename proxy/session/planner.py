@@ -324,8 +324,7 @@ class Planner:
 
         SET TRANSACTION must come before any query, so nothing may be read on its account.
         """
-        is_free = _FREE.fullmatch(text) is not None
-        if not is_free and not self.wanted():
+        if not is_free(text) and not self.wanted():
             return None
         found = self.database.blank.plans.plan(text, types, SearchPath())
         if any(isinstance(one, Failure) and _is_syntax_error(one) for one in found):
@@ -335,7 +334,7 @@ class Planner:
             return None
         if any(is_of_pooler(plan.deallocates or "") for plan in plans):
             return None  # whether there is a pooler is to be known first
-        return found if is_free or (plans and all(plan.tag in _NAMELESS for plan in plans)) else None
+        return found if is_free(text) or (plans and all(plan.tag in _NAMELESS for plan in plans)) else None
 
     @staticmethod
     def may_be_alone(text: str) -> bool:

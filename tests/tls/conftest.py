@@ -166,9 +166,9 @@ def thread() -> Iterator[LoopThread]:
 
 
 @contextlib.contextmanager
-def door(world: World, thread: LoopThread, config: Config) -> Iterator[Door]:
-    """A proxy with `config` and no sealed columns."""
-    proxy = Proxy(config, Shared(Policy(), Sealers()))
+def door(world: World, thread: LoopThread, config: Config, shared: Shared | None = None) -> Iterator[Door]:
+    """A proxy with `config`, and no sealed columns unless `shared` has some."""
+    proxy = Proxy(config, shared or Shared(Policy(), Sealers()))
     thread.run(proxy.start())
     try:
         yield Door(world, proxy)

@@ -172,10 +172,12 @@ class Connection:
             encrypted=direct,
         )
         while True:
-            data = await self._receive()
+            data = await self._look()
             if not data:
                 raise _Ended
-            for event in machine.receive(data):
+            events = machine.receive(data)
+            self._take(len(data) - machine.unread)
+            for event in events:
                 match event:
                     case Answer(answer):
                         await self._send(answer)
@@ -193,15 +195,17 @@ class Connection:
                         return event
 
     async def _peek(self) -> bytes:
-        """The first byte, left where it is: a TLS engine wants the socket untouched. b"" when the client is gone."""
+        """What the client has sent, left where it is: a TLS engine wants the socket untouched. b"" at its end."""
         loop = asyncio.get_running_loop()
-        readable: asyncio.Future[None] = loop.create_future()
-        loop.add_reader(self._sock, _settle, readable)
-        try:
-            await readable
-        finally:
-            loop.remove_reader(self._sock)
-        return self._sock.recv(1, socket.MSG_PEEK)
+        while True:
+            with suppress(BlockingIOError):
+                return self._sock.recv(_READ_SIZE, socket.MSG_PEEK)
+            readable: asyncio.Future[None] = loop.create_future()
+            loop.add_reader(self._sock, _settle, readable)
+            try:
+                await readable
+            finally:
+                loop.remove_reader(self._sock)
 
     async def _direct_tls(self, context: ssl.SSLContext | None) -> None:
         """TLS without SSLRequest. As in PostgreSQL 17 it needs ALPN, so that no other protocol's client gets in."""
@@ -222,10 +226,14 @@ class Connection:
             self._leg = leg
         return self._leg
 
-    async def _receive(self) -> bytes:
-        if self._leg is not None:
-            return await self._leg.receive()
-        return await asyncio.get_running_loop().sock_recv(self._sock, _READ_SIZE)
+    async def _look(self) -> bytes:
+        """The next bytes; those of a bare socket are taken from it by `_take` only."""
+        return await (self._peek() if self._leg is None else self._leg.receive())
+
+    def _take(self, size: int) -> None:
+        if self._leg is None:
+            while size:
+                size -= len(self._sock.recv(size))
 
     async def _send(self, data: bytes) -> None:
         if self._leg is not None:

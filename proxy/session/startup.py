@@ -1,9 +1,10 @@
 """The start of a client connection: everything that comes before, and up to, the StartupMessage.
 
-A client may ask for TLS (SSLRequest) and for GSSAPI encryption (GSSENCRequest), each once and in either order, then it
-sends a CancelRequest or a StartupMessage. PostgreSQL's own rules are kept, `ProcessStartupPacket` in
-`src/backend/tcop/backend_startup.c` and "SSL Session Encryption" in the manual's chapter on the protocol, among them
-the one behind CVE-2021-23214: what was received before the TLS handshake must never be taken for what came after it.
+A client may ask for TLS (SSLRequest) and for GSSAPI encryption (GSSENCRequest), in either order and in turns, but not
+twice for the same, then it sends a CancelRequest or a StartupMessage. PostgreSQL's own rules are kept,
+`ProcessStartupPacket` in `src/backend/tcop/backend_startup.c` and "SSL Session Encryption" in the manual's chapter on
+the protocol, among them the one behind CVE-2021-23214: what was received before the TLS handshake must never be taken
+for what came after it. As in PostgreSQL 17, bytes behind a request that is granted are the handshake's.
 
 Server and client speak one version of the protocol, 3.2 at most, and no protocol option (`_pq_.`): a newer server might
 understand what the proxy would not. So the packet for the server asks for no more, and what was taken from it is told
@@ -13,7 +14,7 @@ Bytes in, events out; sockets and handshakes are the caller's:
 
     event                the caller
     Answer(b"N")         sends it
-    NeedTls              sends b"S", performs the handshake, calls tls_started()
+    NeedTls              sends b"S", performs the handshake with `unread` as its first bytes, calls tls_started()
     Cancel, Start        the conversation is over; `trailing` holds what the client sent behind the packet
     Failed               sends `packet` and closes
 """
@@ -120,7 +121,13 @@ class StartUp:
         self._ssl_done = False
         self._gss_done = False
         self._buffer = bytearray()
+        self._unread = 0
         self._state = _State.PACKET
+
+    @property
+    def unread(self) -> int:
+        """How many of the last bytes that were fed stand behind the request for TLS: none was looked at."""
+        return self._unread
 
     @property
     def trailing(self) -> bytes:
@@ -136,6 +143,7 @@ class StartUp:
         if self._state is not _State.HANDSHAKE:
             raise RuntimeError("no TLS handshake was asked for")
         self._encrypted = True
+        self._unread = 0
         self._state = _State.PACKET
 
     def receive(self, data: bytes) -> list[Event]:
@@ -169,32 +177,31 @@ class StartUp:
                 return
             self._end(events, Cancel(packet))
         elif code == SSL_REQUEST and not self._ssl_done:
-            self._ssl_done = True
             self._take_ssl_request(events)
         elif code == GSSENC_REQUEST and not self._gss_done:
-            self._gss_done = True
+            self._ssl_done, self._gss_done = False, True
             events.append(Answer(b"N"))
             self._refuse_early_bytes(events, "received unencrypted data after GSSAPI encryption request")
         else:
             self._take_startup_message(packet, code, events)
 
     def _take_ssl_request(self, events: list[Event]) -> None:
-        message = "received unencrypted data after SSL request"
+        self._ssl_done = True
+        self._gss_done = self._offer_tls  # no second layer of encryption inside the first
         if not self._offer_tls:
             events.append(Answer(b"N"))
-            self._refuse_early_bytes(events, message)
-        elif not self._refuse_early_bytes(events, message):
-            self._gss_done = True  # no second layer of encryption inside the first
-            self._state = _State.HANDSHAKE
-            events.append(NeedTls())
+            self._refuse_early_bytes(events, "received unencrypted data after SSL request")
+            return
+        self._unread = len(self._buffer)
+        self._buffer.clear()
+        self._state = _State.HANDSHAKE
+        events.append(NeedTls())
 
-    def _refuse_early_bytes(self, events: list[Event], message: str) -> bool:
+    def _refuse_early_bytes(self, events: list[Event], message: str) -> None:
         """An honest client waits for the answer; bytes in front of it may be an attacker's (CVE-2021-23214)."""
-        if not self._buffer:
-            return False
-        detail = "This could be either a client-software bug or evidence of an attempted man-in-the-middle attack."
-        self._fail(events, "08P01", message, detail=detail)
-        return True
+        if self._buffer:
+            detail = "This could be either a client-software bug or evidence of an attempted man-in-the-middle attack."
+            self._fail(events, "08P01", message, detail=detail)
 
     def _take_startup_message(self, packet: bytes, code: int, events: list[Event]) -> None:
         major, minor = code >> 16, code & 0xFFFF

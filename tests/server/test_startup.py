@@ -142,14 +142,27 @@ def test_tls_is_asked_for_and_the_start_follows_inside_it() -> None:
     assert machine.encrypted
 
 
-@pytest.mark.parametrize("offer", [True, False])
-def test_bytes_sent_with_the_request_for_tls_are_an_attack(offer: bool) -> None:
+def test_bytes_sent_with_a_request_for_tls_that_is_not_granted_are_an_attack() -> None:
     """CVE-2021-23214."""
-    machine = StartUp(offer_tls=offer)
+    machine = StartUp(offer_tls=False)
     events = machine.receive(SSL + START)
+    assert events[0] == Answer(b"N")
     assert failure(events) == ("08P01", "received unencrypted data after SSL request")
-    assert NeedTls() not in events
     assert machine.trailing == b""
+
+
+@pytest.mark.parametrize("reads", [[SSL + START], [SSL[:5], SSL[5:] + START], [GSS, SSL + START]], ids=len)
+def test_bytes_behind_a_request_for_tls_are_the_handshakes(reads: list[bytes]) -> None:
+    """Never a part of what is said in it: CVE-2021-23214."""
+    machine = StartUp(offer_tls=True)
+    events = whole(machine, *reads)
+    assert events == [*[Answer(b"N")] * (len(events) - 1), NeedTls()]
+    assert (machine.unread, machine.trailing) == (len(START), b"")
+    machine.tls_started()
+    assert machine.unread == 0
+    (event,) = machine.receive(startup_message(user="inside"))
+    assert isinstance(event, Start)
+    assert (event.user, machine.trailing) == ("inside", b"")
 
 
 def test_bytes_sent_with_the_request_for_gss_are_an_attack() -> None:
@@ -167,10 +180,17 @@ def test_no_encryption_is_negotiated_inside_tls(second: bytes, minor: int) -> No
 
 
 @pytest.mark.parametrize("request_", [SSL, GSS])
-def test_each_request_may_come_once(request_: bytes) -> None:
+def test_a_request_may_not_come_twice_in_a_row(request_: bytes) -> None:
     events = whole(StartUp(offer_tls=False), request_, request_)
     assert events[0] == Answer(b"N")
     assert failure(events)[0] == "0A000"
+
+
+@pytest.mark.parametrize("requests", [[SSL, GSS, SSL], [GSS, SSL, GSS, SSL]], ids=len)
+def test_requests_may_take_turns(requests: list[bytes]) -> None:
+    *answers, last = whole(StartUp(offer_tls=False), *requests, START)
+    assert answers == [Answer(b"N")] * len(requests)
+    assert isinstance(last, Start)
 
 
 def test_a_direct_tls_connection_needs_no_request_and_is_told_no() -> None:

@@ -187,7 +187,8 @@ class Connection:
                         machine.tls_started()
                     case Failed(packet, sqlstate, message):
                         self._log.info("connection refused", sqlstate=sqlstate, reason=message)
-                        await self._send(packet)
+                        if packet:
+                            await self._send(packet)
                         raise _Ended
                     case Start() | Cancel():
                         self._trailing = machine.trailing

@@ -91,7 +91,8 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The connection ends. `packet` is the ErrorResponse for the client."""
+    """The connection ends. `packet` is the ErrorResponse for the client; empty where it is told nothing, as by
+    PostgreSQL where a length is wrong and who is there may speak something else."""
 
     packet: bytes
     sqlstate: str
@@ -161,7 +162,7 @@ class StartUp:
             return None
         (length,) = struct.unpack_from("!i", self._buffer)
         if not 8 <= length <= _MAX_STARTUP_PACKET + 4:
-            self._fail(events, "08P01", "invalid length of startup packet")
+            self._fail(events, "08P01", "invalid length of startup packet", silent=True)
             return None
         if len(self._buffer) < length:
             return None
@@ -173,7 +174,7 @@ class StartUp:
         (code,) = struct.unpack_from("!I", packet, 4)
         if code == CANCEL_REQUEST:
             if len(packet) - 12 not in _CANCEL_KEY_BYTES:
-                self._fail(events, "08P01", "invalid length of cancel request packet")
+                self._fail(events, "08P01", "invalid length of cancel request packet", silent=True)
                 return
             self._end(events, Cancel(packet))
         elif code == SSL_REQUEST and not self._ssl_done:
@@ -207,7 +208,7 @@ class StartUp:
         major, minor = code >> 16, code & 0xFFFF
         if not _EARLIEST_MAJOR <= major <= _LATEST_MAJOR:
             message = f"unsupported frontend protocol {major}.{minor}: server supports 3.0 to 3.2"
-            self._fail(events, "0A000", message, protocol=major)
+            self._fail(events, "0A000", message, version=code)
             return
         pairs = _pairs(packet)
         if pairs is None:
@@ -250,10 +251,13 @@ class StartUp:
         *,
         detail: str | None = None,
         hint: str | None = None,
-        protocol: int = 3,
+        version: int = _LATEST,
+        silent: bool = False,
     ) -> None:
         self._buffer.clear()
-        if protocol < 3:
+        if silent:
+            packet = b""
+        elif 0 < version < _EARLIEST_MAJOR << 16:
             packet = f"EFATAL:  {message}\n\0".encode()  # the ErrorResponse of protocol 2, all that such a client reads
         else:
             packet = fatal_response(sqlstate, message, detail=detail, hint=hint)

@@ -210,14 +210,25 @@ def test_where_tls_is_required_a_plain_start_is_refused_and_a_cancel_is_not() ->
 
 
 @pytest.mark.parametrize(
+    ("data", "packet_of"),
+    [
+        (struct.pack("!i", 7), "startup"),
+        (struct.pack("!i", 10_005), "startup"),
+        (struct.pack("!i", -1), "startup"),
+        (b"GET / HTTP/1.1\r\n", "startup"),
+        (cancel_request(b"123"), "cancel request"),
+        (cancel_request(b"k" * 257), "cancel request"),
+    ],
+)
+def test_whose_length_is_wrong_is_told_nothing(data: bytes, packet_of: str) -> None:
+    events = StartUp(offer_tls=False).receive(data)
+    assert events == [Failed(b"", "08P01", f"invalid length of {packet_of} packet")]
+
+
+@pytest.mark.parametrize(
     ("data", "sqlstate", "message"),
     [
-        (struct.pack("!i", 7), "08P01", "invalid length of startup packet"),
-        (struct.pack("!i", 10_005), "08P01", "invalid length of startup packet"),
-        (struct.pack("!i", -1), "08P01", "invalid length of startup packet"),
-        (b"GET / HTTP/1.1\r\n", "08P01", "invalid length of startup packet"),
-        (cancel_request(b"123"), "08P01", "invalid length of cancel request packet"),
-        (cancel_request(b"k" * 257), "08P01", "invalid length of cancel request packet"),
+        (packet(0, b""), "0A000", "unsupported frontend protocol 0.0: server supports 3.0 to 3.2"),
         (
             startup_message(0x40000, user="a"),
             "0A000",
@@ -247,10 +258,11 @@ def test_what_postgresql_refuses_is_refused_in_its_words(data: bytes, sqlstate: 
     assert fields[:4] == [b"SFATAL", b"VFATAL", b"C" + sqlstate.encode(), b"M" + message.encode()]
 
 
-def test_a_client_of_protocol_2_is_told_so_in_its_own_format() -> None:
-    (failed,) = StartUp(offer_tls=False).receive(startup_message(0x20000, user="a"))
+@pytest.mark.parametrize(("version", "spelled"), [(0x20000, "2.0"), (0x10000, "1.0"), (1, "0.1")])
+def test_a_client_of_an_old_protocol_is_told_so_in_its_own_format(version: int, spelled: str) -> None:
+    (failed,) = StartUp(offer_tls=False).receive(startup_message(version, user="a"))
     assert isinstance(failed, Failed)
-    assert failed.packet == b"EFATAL:  unsupported frontend protocol 2.0: server supports 3.0 to 3.2\n\0"
+    assert failed.packet == f"EFATAL:  unsupported frontend protocol {spelled}: server supports 3.0 to 3.2\n\0".encode()
 
 
 @given(

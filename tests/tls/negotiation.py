@@ -62,9 +62,10 @@ def spelled(script: Script) -> str:
 
 class Client:
     """Plays one script. `trace` is what came: answers to requests, "TLS" where it began, messages as bytes, and how it
-    ended. `slow` writes every byte on its own; `eager` sends the first of the handshake without waiting for S."""
+    ended. `slow` writes every byte on its own; `eager` sends the first of the handshake without waiting for S;
+    `hang_up` ends the writing direction behind the last write."""
 
-    def __init__(self, place: Place, *, slow: bool = False, eager: bool = False) -> None:
+    def __init__(self, place: Place, *, slow: bool = False, eager: bool = False, hang_up: bool = False) -> None:
         self._sock = place.connect()
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -73,7 +74,7 @@ class Client:
         context.set_alpn_protocols(["postgresql"])
         self._context = context
         self._tls: ssl.SSLObject | None = None
-        self._slow, self._eager = slow, eager
+        self._slow, self._eager, self._hang_up = slow, eager, hang_up
         self._ended = False
         self.trace: list[bytes | str] = []
 
@@ -92,7 +93,7 @@ class Client:
                 if self._ended:
                     break
             else:
-                if not script or script[-1][-1] in (SSL, GSS):
+                if self._hang_up or not script or script[-1][-1] in (SSL, GSS):
                     self._say_no_more()
                 elif script[-1][-1] != CANCEL:
                     self._read_until_ready()

@@ -127,3 +127,65 @@ def test_the_handshake_may_begin_before_the_answer(world: World, thread: LoopThr
         assert heard(proxy, ((SSL,), (START,)), eager=True) == patient
         if world.server.version >= 17:
             assert same(heard(server, ((SSL,), (START,)), eager=True), patient)
+
+
+def packet(code: int, body: bytes) -> bytes:
+    return struct.pack("!iI", 8 + len(body), code) + body
+
+
+def startup(version: int, *words: bytes) -> bytes:
+    return packet(version, b"".join(word + b"\0" for word in (b"user", b"postgres", *words)) + b"\0")
+
+
+CANCEL_CODE = 80877102
+LONGEST = startup(0x30000, b"application_name", b"x" * (10_004 - 41))
+FIRST = {
+    "a length of 0": struct.pack("!i", 0),
+    "a length of 7": struct.pack("!i", 7),
+    "a length below 0": struct.pack("!i", -1),
+    "another protocol": b"GET / HTTP/1.1\r\n\r\n",
+    "10,000 bytes": LONGEST,
+    "10,001 bytes": startup(0x30000, b"application_name", b"x" * (10_005 - 41)),
+    "a length of 10,001 bytes": struct.pack("!i", 10_005),
+    "a megabyte": startup(0x30000, b"application_name", b"x" * 1_000_000),
+    "a part of a length": b"\0\0\0",
+    "a part of a packet": LONGEST[:-1],
+    "a cancel request without a key": packet(CANCEL_CODE, b"\0\0\0\1"),
+    "a cancel request with a short key": packet(CANCEL_CODE, b"\0\0\0\1abc"),
+    "a cancel request with too long a key": packet(CANCEL_CODE, b"\0\0\0\1" + b"k" * 257),
+    "bytes behind a cancel request": packet(CANCEL_CODE, b"\0\0\0\1abcd") + b"Q\0\0\0\4",
+    "version 0": packet(0, b""),
+    "version 0.1": packet(1, b""),
+    "version 1": startup(0x10000),
+    "version 2": startup(0x20000),
+    "version 3.1": startup(0x30001),
+    "version 3.2": startup(0x30002),
+    "version 3.3": startup(0x30003),
+    "version 3.9999": startup(0x3270F),
+    "version 4": startup(0x40000),
+    "grease": startup(0x3270F, b"_pq_.test_protocol_negotiation", b""),
+    "options at version 3.0": startup(0x30000, b"_pq_.one", b"1", b"_pq_.two", b"2"),
+    "options at version 3.2": startup(0x30002, b"_pq_.one", b"1", b"_pq_", b"no option", b"_pq_x", b"neither"),
+    "nothing": packet(0x30000, b""),
+    "no end": packet(0x30000, b"user\0postgres\0"),
+    "too much at the end": packet(0x30000, b"user\0postgres\0\0\0"),
+    "no user": packet(0x30000, b"database\0postgres\0\0"),
+    "no such database": startup(0x30000, b"database", b"nowhere"),
+    "no such parameter": startup(0x30000, b"no_such_parameter", b"1"),
+}
+
+
+@pytest.mark.parametrize("transport", ["tls", "plain", "unix"])
+def test_the_first_packet_gets_the_servers_own_answer(world: World, thread: LoopThread, transport: str) -> None:
+    """In the clear, and inside TLS where that is to be had."""
+    assert len(LONGEST) == 10_004
+    differing = {}
+    with places(world, thread, transport) as (server, proxy):
+        for name, first in FIRST.items():
+            is_cut_off = name.startswith("a part")
+            for before in ((), (SSL,)):
+                script = (*((packet,) for packet in before), (first,))
+                golden, through = (heard(place, script, hang_up=is_cut_off) for place in (server, proxy))
+                if not same(golden, through):
+                    differing[name, bool(before)] = golden, through
+    assert differing == {}

@@ -4,7 +4,9 @@ the worker serves that replaces one that died."""
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import pytest
 from proxy.config import load_config
 from proxy.ops.rotation import rotate
 from tests.server.certificates import Authority
+from tests.server.programs import PATIENCE
 from tests.support.servers import fresh_database
 from tests.support.stack import LoopThread, install_schema
 from tests.tls.conftest import LOGIN, World
@@ -139,6 +142,30 @@ def test_a_reload_after_one_that_failed_counts(two: Served, stranger: Authority)
     two.install(renewed)
     two.reload()
     assert two.shown() == {certificate(renewed)}
+
+
+@WORKERS
+def test_nobody_is_turned_away_while_files_are_reloaded(world: World, workers: int) -> None:
+    """Those that are logging in when the old certificates and the lookup's connections go."""
+    done = threading.Event()
+    seen: list[object] = []
+
+    def keep_connecting(served: Served) -> None:
+        while not done.is_set():
+            with served.connect() as connection:
+                seen.append(connection.execute("SELECT current_user").fetchone())
+
+    with serving(world, workers) as served, ThreadPoolExecutor(4) as pool:
+        clients = [pool.submit(keep_connecting, served) for _ in range(4)]
+        try:
+            while len(seen) < 40 and not any(client.done() for client in clients):
+                served.install(world.authority.issue("127.0.0.1"))
+                served.reload()
+        finally:
+            done.set()
+        for client in clients:
+            client.result(PATIENCE)
+        assert set(seen) == {(LOGIN.user,)}
 
 
 # -- workers that are replaced -----------------------------------------------------------------------------------------

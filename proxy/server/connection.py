@@ -233,8 +233,8 @@ class Connection:
 
     def _take(self, size: int) -> None:
         if self._leg is None:
-            while size:
-                size -= len(self._sock.recv(size))
+            while size and (taken := self._sock.recv(size)):
+                size -= len(taken)
 
     async def _send(self, data: bytes) -> None:
         if self._leg is not None:

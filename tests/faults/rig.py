@@ -9,7 +9,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ class Rig:
 
     def backends(self) -> int:
         """Server processes of this database, the one that is asked not counted."""
-        with self.database.connect() as direct:
+        with when_not_full(self.database.connect) as direct:
             query = (
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
@@ -92,18 +92,21 @@ class Rig:
         sent[:count] = [seen[-1024:]]
 
     def assert_serves(self) -> None:
-        """The next honest client is served. PostgreSQL may still be starting processes for clients that are gone, which
-        it counts among those that it allows."""
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                connection = self.connect()
-                break
-            except psycopg.OperationalError as error:
-                if "too many clients" not in str(error) or time.monotonic() > deadline:
-                    raise
-        with connection:
+        """The next honest client is served."""
+        with when_not_full(self.connect) as connection:
             assert connection.execute("SELECT email FROM ledger WHERE email = 'nobody'").fetchall() == []
+
+
+def when_not_full(connect: Callable[[], psycopg.Connection[Any]]) -> psycopg.Connection[Any]:
+    """A connection; PostgreSQL may still be starting processes for clients that are gone, which it counts among those
+    that it allows."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return connect()
+        except psycopg.OperationalError as error:
+            if "too many clients" not in str(error) or time.monotonic() > deadline:
+                raise
 
 
 def write_config(directory: Path, port: int, upstream: tuple[str, int]) -> Path:

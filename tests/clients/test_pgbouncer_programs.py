@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +10,9 @@ import pytest
 from tests.clients.conftest import HERE, POLICY, SECRETS, Harness
 from tests.clients.test_go import programs
 from tests.clients.test_jdbc import jar
-from tests.support.pgbouncer import FOLLOWS_STATEMENTS, PROGRAM, pgbouncer
-from tests.support.pooled import Place
-from tests.support.servers import LOGINS, Server, fresh_database
-from tests.support.stack import running
+from tests.support.pgbouncer import FOLLOWS_STATEMENTS, PROGRAM
+from tests.support.pooled import Place, with_pooler
+from tests.support.servers import Server
 
 __all__ = ["jar", "programs"]
 
@@ -28,21 +26,14 @@ pytestmark = [
 def pooled(request: pytest.FixtureRequest, pg18: Server) -> Iterator[tuple[Harness, dict[str, str]]]:
     """And what leads a program to the PgBouncer, where that is in front."""
     place: Place = request.param
-    with contextlib.ExitStack() as layers:
-        database = layers.enter_context(fresh_database(pg18))
-        with database.connect() as owner:
-            owner.execute(f'ALTER DATABASE "{database.dbname}" OWNER TO {LOGINS["scram-sha-256"].user}')
-        upstream = "127.0.0.1", database.port
-        if place == "behind":
-            upstream = "127.0.0.1", layers.enter_context(pgbouncer(*upstream, "transaction"))
-        stack = layers.enter_context(running(database, POLICY, upstream=upstream))
-        port = (
-            stack.port if place == "behind" else layers.enter_context(pgbouncer("127.0.0.1", stack.port, "transaction"))
-        )
+    with with_pooler(pg18, place, "transaction", POLICY) as made:
         for secret in SECRETS:
-            stack.canary(secret)
+            made.stack.canary(secret)
         name = request.node.name.split("[")[0]
-        yield Harness(stack, tls=False, test=name), {"PGPORT": str(port), "PGHOST": "127.0.0.1", "POOLED": place}
+        yield (
+            Harness(made.stack, tls=False, test=name),
+            {"PGPORT": str(made.port), "PGHOST": "127.0.0.1", "POOLED": place},
+        )
 
 
 def test_pgx(programs: Path, pooled: tuple[Harness, dict[str, str]]) -> None:

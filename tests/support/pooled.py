@@ -55,12 +55,16 @@ class Pooled:
 
 
 @contextlib.contextmanager
-def pooled_by(
-    server: Server, place: Place, mode: PoolMode, *, pool_size: int = 2, more: Mapping[str, object] | None = None
+def with_pooler(
+    server: Server,
+    place: Place,
+    mode: PoolMode,
+    policy: str,
+    *,
+    pool_size: int = 2,
+    more: Mapping[str, object] | None = None,
 ) -> Iterator[Pooled]:
-    """With a table `people` that has a sealed row, and another one, not sealed, in the schema `other`."""
-    if PROGRAM is None:
-        pytest.skip("pgbouncer is not installed here")
+    """A database of the role that logs in, empty, behind a proxy and a PgBouncer."""
     with contextlib.ExitStack() as layers:
         database = layers.enter_context(fresh_database(server))
         with database.connect() as owner:
@@ -68,14 +72,24 @@ def pooled_by(
         upstream = "127.0.0.1", database.port
         if place == "behind":
             port = layers.enter_context(pgbouncer(*upstream, mode, pool_size=pool_size, more=more))
-            stack = layers.enter_context(running(database, POLICY, upstream=("127.0.0.1", port)))
-            pooled = Pooled(stack, stack.port, mode, port)
+            stack = layers.enter_context(running(database, policy, upstream=("127.0.0.1", port)))
+            yield Pooled(stack, stack.port, mode, port)
         else:
-            stack = layers.enter_context(running(database, POLICY, upstream=upstream))
+            stack = layers.enter_context(running(database, policy, upstream=upstream))
             port = layers.enter_context(pgbouncer("127.0.0.1", stack.port, mode, pool_size=pool_size, more=more))
-            pooled = Pooled(stack, port, mode, port)
+            yield Pooled(stack, port, mode, port)
+
+
+@contextlib.contextmanager
+def pooled_by(
+    server: Server, place: Place, mode: PoolMode, *, pool_size: int = 2, more: Mapping[str, object] | None = None
+) -> Iterator[Pooled]:
+    """With a table `people` that has a sealed row, and another one, not sealed, in the schema `other`."""
+    if PROGRAM is None:
+        pytest.skip("pgbouncer is not installed here")
+    with with_pooler(server, place, mode, POLICY, pool_size=pool_size, more=more) as pooled:
         for secret in (ANN, BOB):
-            stack.canary(secret)
+            pooled.stack.canary(secret)
         with pooled.connect() as connection:
             connection.execute("CREATE TABLE people (id int PRIMARY KEY, email text, born date)")
             connection.execute("INSERT INTO people VALUES (1, %s, '1987-03-14')", (ANN,))
